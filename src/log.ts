@@ -1,0 +1,108 @@
+import {
+  configureSync,
+  getJsonLinesFormatter,
+  getLogger,
+  getTextFormatter,
+  type Logger,
+  type LogLevel,
+  type LogRecord,
+  resetSync,
+} from "@logtape/logtape";
+
+export type { Logger, LogLevel };
+
+/** The syslog priority that journald reads from a `<N>` prefix (sd-daemon(3)). */
+const JOURNAL_PRIORITY: Record<LogLevel, number> = { trace: 7, debug: 7, info: 6, warning: 4, error: 3, fatal: 2 };
+
+/** How the log is written. */
+export interface LogOptions {
+  /** The lowest level that is written. */
+  level: LogLevel;
+  /** One text line or one JSON object a record. */
+  format: "text" | "json";
+  /** Whether standard error is journald: then text lines carry its priority and no time. */
+  journal: boolean;
+  /** Takes each finished line, its line end included. */
+  write: (line: string) => void;
+}
+
+/** Opens the process's log and returns its root logger. Opening it again replaces the former one. */
+export function openLog(options: LogOptions): Logger {
+  const format = formatter(options);
+  configureSync({
+    reset: true,
+    sinks: { out: (record: LogRecord) => options.write(format(record)) },
+    loggers: [
+      { category: "elves-heartbeat", sinks: ["out"], lowestLevel: options.level },
+      // logtape warns about its own set-up here; nothing of it concerns an operator.
+      { category: ["logtape", "meta"], sinks: ["out"], lowestLevel: "error" },
+    ],
+  });
+  return getLogger("elves-heartbeat");
+}
+
+/** Closes the log; later records are dropped. */
+export function closeLog(): void {
+  resetSync();
+}
+
+/** Writes log lines to standard error, which is where systemd and containers look for them. */
+export function writeToStderr(line: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(line));
+}
+
+function formatter({ format, journal }: LogOptions): (record: LogRecord) => string {
+  if (format === "json") return getJsonLinesFormatter();
+  if (!journal) return getTextFormatter({ timestamp: "rfc3339", category: roomOf });
+  const text = getTextFormatter({
+    timestamp: "none",
+    category: roomOf,
+    format: ({ category, message }) => `${category}: ${message}`,
+  });
+  return (record) => `<${JOURNAL_PRIORITY[record.level]}>${text(record)}`;
+}
+
+function roomOf(category: readonly string[]): string {
+  return category.slice(1).join(".");
+}
+
+/** How long a repeating fault stays silent after a line about it, ms. */
+const FAULT_SILENCE_MS = 60_000;
+/** How many kinds of fault are remembered; more than the code has, so that a mistake cannot grow memory. */
+const MAX_FAULTS = 256;
+
+/**
+ * Warnings about faults that peers can repeat at will: at most one line a minute for each kind, which says how many
+ * there were since the line before.
+ */
+export class FaultLog {
+  readonly #log: Logger;
+  readonly #now: () => number;
+  readonly #faults = new Map<string, { silentUntil: number; suppressed: number }>();
+
+  /** @param now the monotonic clock, ms */
+  constructor(log: Logger, now: () => number) {
+    this.#log = log;
+    this.#now = now;
+  }
+
+  /**
+   * Warns, unless the same kind was warned about within the last minute.
+   * @param kind a word from a closed set, never text from a peer
+   */
+  warn(kind: string, message: string, properties: Record<string, unknown> = {}): void {
+    const now = this.#now();
+    const fault = this.#faults.get(kind);
+    if (fault !== undefined && now < fault.silentUntil) {
+      fault.suppressed++;
+      return;
+    }
+    if (this.#faults.size >= MAX_FAULTS) this.#faults.clear();
+    this.#faults.set(kind, { silentUntil: now + FAULT_SILENCE_MS, suppressed: 0 });
+    if (fault === undefined || fault.suppressed === 0) this.#log.warn(message, properties);
+    else {this.#log.warn(`${message} ({suppressed} more since the last line)`, {
+        ...properties,
+        suppressed: fault.suppressed,
+      });}
+  }
+}
