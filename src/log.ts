@@ -52,14 +52,30 @@ export function writeToStderr(line: string): void {
 }
 
 function formatter({ format, journal }: LogOptions): (record: LogRecord) => string {
-  if (format === "json") return getJsonLinesFormatter();
-  if (!journal) return getTextFormatter({ timestamp: "rfc3339", category: roomOf });
+  if (format === "json") {
+    const json = getJsonLinesFormatter();
+    return (record) =>
+      json({ ...record, message: record.message.map((part) => isError(part) ? describe(part) : part) });
+  }
+  const value = (part: unknown, inspect: (part: unknown) => string) => isError(part) ? describe(part) : inspect(part);
+  if (!journal) return getTextFormatter({ timestamp: "rfc3339", category: roomOf, value });
   const text = getTextFormatter({
     timestamp: "none",
     category: roomOf,
+    value,
     format: ({ category, message }) => `${category}: ${message}`,
   });
   return (record) => `<${JOURNAL_PRIORITY[record.level]}>${text(record)}`;
+}
+
+function isError(value: unknown): value is Error {
+  return value instanceof Error;
+}
+
+/** An error in one line: what failed and, behind it, why. */
+function describe(error: Error): string {
+  const own = error.message === "" ? error.name : error.message;
+  return isError(error.cause) ? `${own}: ${describe(error.cause)}` : own;
 }
 
 function roomOf(category: readonly string[]): string {
