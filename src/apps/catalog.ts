@@ -1,0 +1,108 @@
+import { AppSet } from "./app_set.ts";
+import type { AppEntry } from "./entries.ts";
+
+/** How many addresses are handled between two places where building a catalog may be interrupted. */
+const ADDRESSES_PER_STEP = 256;
+
+/** What may run where. A catalog never changes; a new one takes its place as a whole. */
+export class Catalog {
+  readonly #everywhere: AppSet;
+  readonly #byIp: ReadonlyMap<string, AppSet>;
+  /** The names of all apps that some agent may run. */
+  readonly apps: ReadonlySet<string>;
+
+  /**
+   * @param everywhere what an agent may run that has no set of its own
+   * @param byIp canonical address to set
+   * @param apps the names of all apps in these sets
+   */
+  constructor(everywhere: AppSet, byIp: ReadonlyMap<string, AppSet>, apps: ReadonlySet<string>) {
+    this.#everywhere = everywhere;
+    this.#byIp = byIp;
+    this.apps = apps;
+  }
+
+  /** What the agent at a canonical address may run. */
+  for(ip: string): AppSet {
+    return this.#byIp.get(ip) ?? this.#everywhere;
+  }
+
+  /** How many agents are named in it. */
+  get agents(): number {
+    return this.#byIp.size;
+  }
+
+  /** Every address that is named, with its set. */
+  entries(): IterableIterator<[string, AppSet]> {
+    return this.#byIp.entries();
+  }
+}
+
+/** The catalog in which every agent may run the same apps. */
+export function catalogForAll(apps: Readonly<Record<string, string>>): Catalog {
+  const set = new AppSet(new Map(Object.entries(apps)));
+  return new Catalog(set, new Map(), new Set(set.apps.keys()));
+}
+
+/**
+ * Builds the catalog of valid entries. A long job: it yields where it may be interrupted. Where two entries give one
+ * agent two versions of an app, the later one counts.
+ *
+ * @param kept apps whose entry was refused: they stay as `previous` has them, unless a valid entry says otherwise
+ */
+export function* buildCatalog(
+  entries: readonly AppEntry[],
+  { kept, previous }: { kept: ReadonlySet<string>; previous: Catalog | undefined },
+): Generator<void, Catalog, void> {
+  const nothing = new AppSet(new Map());
+  const byIp = new Map<string, AppSet>();
+  const names = new Set<string>();
+  let handled = 0;
+  if (previous !== undefined && kept.size > 0) {
+    for (const [ip, set] of previous.entries()) {
+      for (const [app, version] of set.apps) {
+        if (!kept.has(app)) continue;
+        byIp.set(ip, (byIp.get(ip) ?? nothing).with(app, version));
+        names.add(app);
+      }
+      if (++handled % ADDRESSES_PER_STEP === 0) yield;
+    }
+  }
+  for (const { app, version, agents } of entries) {
+    if (agents.length > 0) names.add(app);
+    for (const ip of agents) {
+      byIp.set(ip, (byIp.get(ip) ?? nothing).with(app, version));
+      if (++handled % ADDRESSES_PER_STEP === 0) yield;
+    }
+  }
+  return new Catalog(nothing, byIp, names);
+}
+
+/** Whether two catalogs give every agent the same. A long job. */
+export function* sameCatalog(a: Catalog, b: Catalog): Generator<void, boolean, void> {
+  if (a.agents !== b.agents) return false;
+  let handled = 0;
+  for (const [ip, set] of a.entries()) {
+    if (b.for(ip).json !== set.json) return false;
+    if (++handled % ADDRESSES_PER_STEP === 0) yield;
+  }
+  return true;
+}
+
+/** How many agents have apps now, and how many of them would have none. A long job. */
+export function* emptiedBy(
+  next: Catalog,
+  current: Catalog,
+): Generator<void, { having: number; emptied: number }, void> {
+  let handled = 0;
+  let having = 0;
+  let emptied = 0;
+  for (const [ip, set] of current.entries()) {
+    if (set.apps.size > 0) {
+      having++;
+      if (next.for(ip).apps.size === 0) emptied++;
+    }
+    if (++handled % ADDRESSES_PER_STEP === 0) yield;
+  }
+  return { having, emptied };
+}

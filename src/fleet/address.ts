@@ -1,0 +1,76 @@
+import { BlockList, isIPv4, isIPv6 } from "node:net";
+
+/** The prefix that marks an IPv4 address inside an IPv6 one (RFC 4291, 2.5.5.2), as the URL parser writes it. */
+const MAPPED_PREFIX = "::ffff:";
+
+/**
+ * The one spelling under which an address is stored and compared: dotted decimal for IPv4 and for IPv4 mapped into
+ * IPv6, RFC 5952 for the rest. Blanks around the text are dropped.
+ *
+ * @returns undefined when the text is not an IPv4 or IPv6 literal; an IPv6 zone (`%eth0`) is none
+ */
+export function canonicalAddress(text: string): string | undefined {
+  const address = text.trim();
+  if (isIPv4(address)) return address;
+  if (!isIPv6(address) || address.includes("%")) return undefined;
+  const canonical = new URL(`http://[${address}]/`).hostname.slice(1, -1);
+  return mappedIPv4(canonical) ?? canonical;
+}
+
+function mappedIPv4(canonical: string): string | undefined {
+  if (!canonical.startsWith(MAPPED_PREFIX)) return undefined;
+  const [high, low, ...rest] = canonical.slice(MAPPED_PREFIX.length).split(":").map((group) => parseInt(group, 16));
+  if (high === undefined || low === undefined || rest.length > 0) return undefined;
+  return [high >> 8, high & 0xff, low >> 8, low & 0xff].join(".");
+}
+
+/**
+ * Where an address stands in lists: IPv4 by value (0 to 2^32 - 1), every IPv6 address behind them.
+ * @param address a canonical address
+ */
+export function addressRank(address: string): number {
+  if (address.includes(":")) return 2 ** 32;
+  let rank = 0;
+  let octet = 0;
+  for (let i = 0; i < address.length; i++) {
+    const code = address.charCodeAt(i);
+    if (code === 0x2e) {
+      rank = rank * 256 + octet;
+      octet = 0;
+    } else octet = octet * 10 + code - 0x30;
+  }
+  return rank * 256 + octet;
+}
+
+/** A set of address ranges, such as `10.0.0.0/8, 192.168.1.7, fd00::/8`. */
+export class Cidrs {
+  readonly #ranges = new BlockList();
+  /** The ranges as they were written. */
+  readonly text: string;
+
+  /**
+   * @param text ranges or single addresses, separated by commas
+   * @throws {SyntaxError} naming the first part that is none
+   */
+  constructor(text: string) {
+    this.text = text;
+    for (const part of text.split(",").map((each) => each.trim()).filter((each) => each !== "")) this.#add(part);
+  }
+
+  #add(range: string): void {
+    const slash = range.indexOf("/");
+    const address = canonicalAddress(slash === -1 ? range : range.slice(0, slash));
+    const family = address?.includes(":") ? "ipv6" : "ipv4";
+    const longest = family === "ipv6" ? 128 : 32;
+    const prefix = slash === -1 ? String(longest) : range.slice(slash + 1);
+    if (address === undefined || !/^\d{1,3}$/.test(prefix) || Number(prefix) > longest) {
+      throw new SyntaxError(`an address range such as 10.0.0.0/8 was required, "${range}" came`);
+    }
+    this.#ranges.addSubnet(address, Number(prefix), family);
+  }
+
+  /** Whether a canonical address lies in one of the ranges. */
+  has(address: string): boolean {
+    return this.#ranges.check(address, address.includes(":") ? "ipv6" : "ipv4");
+  }
+}

@@ -1,0 +1,92 @@
+import { addressRank } from "./address.ts";
+import { type Beat, parseInstalledApps } from "./beat.ts";
+
+/** `online`: it beats. `offline`: its timeout has passed; the row is kept with the time of its last beat. */
+export type AgentState = "online" | "offline";
+
+/** A moment on both clocks. */
+export interface Instant {
+  /** Monotonic milliseconds: what is decided by. */
+  readonly monotonic: number;
+  /** Milliseconds since the Unix epoch: what is shown. */
+  readonly wall: number;
+}
+
+/**
+ * One row of the fleet. The fields are plain and few because there may be a million of these; only the fleet writes
+ * them.
+ */
+export class Agent {
+  /** Canonical address; the row's key. */
+  readonly ip: string;
+  /** Where the address stands in lists. */
+  readonly rank: number;
+  asset = "";
+  /** Version of the agent itself. */
+  version = "";
+  /** The app map as it came. */
+  appsText = "";
+  /** The app map as it is shown: the text of a JSON object. */
+  appsJson = "{}";
+  /** What was wrong with the app map as it came, or undefined. */
+  appsFault: string | undefined = undefined;
+  state: AgentState = "online";
+  /** Monotonic time of the last beat, ms. */
+  lastBeatMs = 0;
+  /** Wall-clock time of the last beat, ms since the epoch. */
+  lastSeenMs = 0;
+  /** Wall-clock time since when the state holds, ms since the epoch. */
+  sinceMs = 0;
+  /** Neighbours in the list of the agent's state; see AgentQueue. */
+  previous: Agent | undefined = undefined;
+  next: Agent | undefined = undefined;
+
+  constructor(ip: string) {
+    this.ip = ip;
+    this.rank = addressRank(ip);
+  }
+
+  /** Takes over what a beat says, except for the asset, which the fleet indexes. */
+  update(beat: Beat, now: Instant): void {
+    this.lastBeatMs = now.monotonic;
+    this.lastSeenMs = now.wall;
+    if (beat.version !== this.version) this.version = beat.version;
+    if (beat.apps !== this.appsText) {
+      const { json, fault } = parseInstalledApps(beat.apps);
+      // One string serves for both where the agent already writes what we would.
+      this.appsText = beat.apps === json ? json : beat.apps;
+      this.appsJson = json;
+      this.appsFault = fault;
+    }
+  }
+}
+
+/** Agents in the order in which they came; taking one out or moving it to the end costs the same at any length. */
+export class AgentQueue {
+  /** The one that came first. */
+  head: Agent | undefined = undefined;
+  #tail: Agent | undefined = undefined;
+  /** How many there are. */
+  size = 0;
+
+  /** Adds an agent that is in no queue, at the end. */
+  push(agent: Agent): void {
+    agent.previous = this.#tail;
+    agent.next = undefined;
+    if (this.#tail === undefined) this.head = agent;
+    else this.#tail.next = agent;
+    this.#tail = agent;
+    this.size++;
+  }
+
+  /** Takes out an agent that is in this queue. */
+  remove(agent: Agent): void {
+    if (agent.previous === undefined) this.head = agent.next;
+    else agent.previous.next = agent.next;
+    if (agent.next === undefined) this.#tail = agent.previous;
+    else agent.next.previous = agent.previous;
+    agent.previous = undefined;
+    agent.next = undefined;
+    this.size--;
+  }
+}

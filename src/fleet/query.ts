@@ -1,0 +1,202 @@
+import { z } from "zod";
+import { canonicalAddress, Cidrs } from "./address.ts";
+import type { Agent, AgentState } from "./agent.ts";
+
+/** What a caller asks of the fleet; every part that is given must match. */
+export interface AgentQuery {
+  /** Canonical address. */
+  readonly ip?: string | undefined;
+  readonly asset?: string | undefined;
+  readonly states: ReadonlySet<AgentState>;
+  /** Agents that have this app installed. */
+  readonly app?: string | undefined;
+  readonly cidr?: Cidrs | undefined;
+  /** Part of the address or of the asset name, in lower case. */
+  readonly text?: string | undefined;
+  readonly sort?: Sort | undefined;
+}
+
+/** An order other than by address. */
+export interface Sort {
+  readonly key: SortKey;
+  readonly descending: boolean;
+}
+
+const SORT_KEYS = {
+  asset: (agent: Agent) => agent.asset,
+  version: (agent: Agent) => agent.version,
+  last_hb_time: (agent: Agent) => agent.lastSeenMs,
+  since: (agent: Agent) => agent.sinceMs,
+} as const;
+
+type SortKey = keyof typeof SORT_KEYS;
+
+/** A page of a list: `size` undefined is the whole list; pages count from 1. */
+export interface Page {
+  readonly size: number | undefined;
+  readonly number: number;
+}
+
+/** A parameter that cannot be used. The message names it, what is required and what came. */
+export class QueryError extends Error {
+  override name = "QueryError";
+}
+
+/** `""`, 0 and null are how peers say "not given" (PROTOCOL.md section 2). */
+function notGiven(value: unknown): boolean {
+  return value === undefined || value === null || value === "" || value === 0 || value === "0";
+}
+
+const text = z.preprocess(
+  (value) => notGiven(value) ? undefined : typeof value === "number" ? String(value) : value,
+  z.string("a text").optional(),
+);
+
+/** Numbers come as numbers from some modules and as text from others. */
+const count = z.preprocess(
+  (value) =>
+    notGiven(value) ? undefined : typeof value === "string" && /^\s*\d+\s*$/.test(value) ? Number(value) : value,
+  z.int("a whole number, 1 or more").min(1, "a whole number, 1 or more").optional(),
+);
+
+const STATES: Readonly<Record<string, readonly AgentState[]>> = {
+  online: ["online"],
+  offline: ["offline"],
+  all: ["online", "offline"],
+};
+
+const QUERY = z.object({
+  ip: text,
+  asset: text,
+  id: text,
+  state: text.transform((value, context) => {
+    const states = STATES[value ?? "online"];
+    if (states !== undefined && Object.hasOwn(STATES, value ?? "online")) return new Set(states);
+    context.addIssue(`one of ${Object.keys(STATES).join(", ")}`);
+    return z.NEVER;
+  }),
+  app: text,
+  cidr: text.transform((value, context) => {
+    try {
+      return value === undefined ? undefined : new Cidrs(value);
+    } catch {
+      context.addIssue("an address range such as 10.0.0.0/8");
+      return z.NEVER;
+    }
+  }),
+  q: text,
+  sort: text.transform((value, context) => {
+    const sort = value === undefined ? undefined : parseSort(value);
+    if (sort !== null) return sort;
+    context.addIssue(`ip or one of ${Object.keys(SORT_KEYS).join(", ")}, with - before it for descending order`);
+    return z.NEVER;
+  }),
+});
+
+const PAGE = z.object({ pagesize: count, pagenumber: count });
+
+/**
+ * Reads the parameters of agentInfo and agentList; `id` is what v0.3.3 modules send for `asset`.
+ * @throws {QueryError}
+ */
+export function parseAgentQuery(parameters: Readonly<Record<string, unknown>>): AgentQuery {
+  const { ip, asset, id, state, app, cidr, q, sort } = parse(QUERY, parameters);
+  return {
+    // What is no address matches no agent; it is not an error, because peers pass on what a person typed.
+    ip: ip === undefined ? undefined : canonicalAddress(ip) ?? ip,
+    asset: asset ?? id,
+    states: state,
+    app,
+    cidr,
+    text: q?.toLowerCase(),
+    sort,
+  };
+}
+
+/**
+ * Reads `pagesize` and `pagenumber`.
+ * @throws {QueryError}
+ */
+export function parsePage(parameters: Readonly<Record<string, unknown>>): Page {
+  const { pagesize, pagenumber } = parse(PAGE, parameters);
+  return { size: pagesize, number: pagenumber ?? 1 };
+}
+
+function parse<T>(schema: z.ZodType<T>, parameters: Readonly<Record<string, unknown>>): T {
+  const result = schema.safeParse(parameters);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const name = String(issue?.path[0]);
+  throw new QueryError(`${name} must be ${issue?.message}, ${JSON.stringify(parameters[name])?.slice(0, 80)} came`);
+}
+
+function parseSort(value: string): Sort | undefined | null {
+  const descending = value.startsWith("-");
+  const key = descending ? value.slice(1) : value;
+  if (key === "ip" && !descending) return undefined;
+  return Object.hasOwn(SORT_KEYS, key) ? { key: key as SortKey, descending } : null;
+}
+
+/** Whether an agent is one that the query asks for. */
+export function matches(agent: Agent, query: AgentQuery): boolean {
+  return query.states.has(agent.state) &&
+    (query.ip === undefined || agent.ip === query.ip) &&
+    (query.asset === undefined || agent.asset === query.asset) &&
+    (query.cidr === undefined || query.cidr.has(agent.ip)) &&
+    (query.text === undefined || agent.ip.includes(query.text) || agent.asset.toLowerCase().includes(query.text)) &&
+    (query.app === undefined || hasApp(agent, query.app));
+}
+
+function hasApp(agent: Agent, app: string): boolean {
+  // Most rows are told apart without parsing: the name does not even occur in the text.
+  if (!agent.appsJson.includes(JSON.stringify(app))) return false;
+  return Object.hasOwn(JSON.parse(agent.appsJson), app);
+}
+
+/** How many agents are sorted in one piece. */
+const RUN = 2048;
+
+/** A stable merge sort that yields between pieces of work, since 100,000 texts take 100 ms to sort. */
+export function* sorted(agents: readonly Agent[], { key, descending }: Sort): Generator<void, Agent[], void> {
+  const value = SORT_KEYS[key];
+  const sign = descending ? -1 : 1;
+  const compare = (a: Agent, b: Agent) => {
+    const x = value(a);
+    const y = value(b);
+    return x === y ? 0 : x < y ? -sign : sign;
+  };
+  let runs: Agent[][] = [];
+  for (let i = 0; i < agents.length; i += RUN) {
+    runs.push(agents.slice(i, i + RUN).sort(compare));
+    yield;
+  }
+  while (runs.length > 1) {
+    const merged: Agent[][] = [];
+    for (let i = 0; i < runs.length; i += 2) merged.push(yield* merge(runs[i] ?? [], runs[i + 1] ?? [], compare));
+    runs = merged;
+  }
+  return runs[0] ?? [];
+}
+
+function* merge(
+  left: Agent[],
+  right: Agent[],
+  compare: (a: Agent, b: Agent) => number,
+): Generator<void, Agent[], void> {
+  const out: Agent[] = [];
+  let l = 0;
+  let r = 0;
+  for (;;) {
+    const a = left[l];
+    const b = right[r];
+    if (a === undefined && b === undefined) return out;
+    if (b === undefined || (a !== undefined && compare(a, b) <= 0)) {
+      if (a !== undefined) out.push(a);
+      l++;
+    } else {
+      out.push(b);
+      r++;
+    }
+    if (out.length % RUN === 0) yield;
+  }
+}

@@ -1,0 +1,44 @@
+import type { Agent, Instant } from "./agent.ts";
+
+/** How many minutes' texts are kept; agents that are online have beaten within the last few. */
+const MAX_MINUTES = 64;
+const minuteTexts = new Map<number, string>();
+
+/** A moment as `yyyy-MM-dd HH:mm:ss` in the server's own time zone, which is what peers parse (PROTOCOL.md section 2). */
+export function localTime(wallMs: number): string {
+  const minute = Math.floor(wallMs / 60_000);
+  let text = minuteTexts.get(minute);
+  if (text === undefined) {
+    text = minuteText(new Date(minute * 60_000));
+    if (minuteTexts.size >= MAX_MINUTES) minuteTexts.clear();
+    minuteTexts.set(minute, text);
+  }
+  return text + twoDigits(Math.floor(wallMs / 1000) - minute * 60);
+}
+
+function minuteText(date: Date): string {
+  const day = `${date.getFullYear()}-${twoDigits(date.getMonth() + 1)}-${twoDigits(date.getDate())}`;
+  return `${day} ${twoDigits(date.getHours())}:${twoDigits(date.getMinutes())}:`;
+}
+
+function twoDigits(value: number): string {
+  return value < 10 ? `0${value}` : String(value);
+}
+
+/**
+ * The JSON text of an agent's row: the four fields of the seed, then ours. It is put together by hand because lists
+ * have up to a million of them and the app map already is JSON text.
+ *
+ * Ours: `state`; `since`, when that state began (RFC 3339, UTC); `version` of the agent; `silent_seconds` since its
+ * last beat; `last_hb_ms`, the last beat in ms since the epoch; with a faulty app map `apps_fault` and `apps_raw`.
+ */
+export function agentRow(agent: Agent, now: Instant): string {
+  const silentSeconds = Math.max(0, Math.floor((now.monotonic - agent.lastBeatMs) / 1000));
+  const fault = agent.appsFault === undefined
+    ? ""
+    : `,"apps_fault":${JSON.stringify(agent.appsFault)},"apps_raw":${JSON.stringify(agent.appsText)}`;
+  return `{"ip":"${agent.ip}","asset":${JSON.stringify(agent.asset)}` +
+    `,"last_hb_time":"${localTime(agent.lastSeenMs)}","apps":${agent.appsJson},"state":"${agent.state}"` +
+    `,"since":"${new Date(agent.sinceMs).toISOString()}","version":${JSON.stringify(agent.version)}` +
+    `,"silent_seconds":${silentSeconds},"last_hb_ms":${Math.floor(agent.lastSeenMs)}${fault}}`;
+}
