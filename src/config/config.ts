@@ -1,0 +1,167 @@
+import { nearest } from "./nearest.ts";
+import { type Property, type ReadProperties, readProperties, withoutComment } from "./properties.ts";
+import { type Key, KEYS, settingOf, type Settings } from "./schema.ts";
+
+/** How near an unknown key must be to a known one to be taken for a misspelling, letters. */
+const MISSPELLING = 2;
+
+/** Something in a configuration that is wrong (then the service does not start) or odd (then it warns). */
+export interface Finding {
+  readonly key: string;
+  /** 1-based; undefined where the key is missing from the file. */
+  readonly line: number | undefined;
+  /** What was required, and what came. */
+  readonly message: string;
+}
+
+/** The outcome of reading a configuration. */
+export type ReadConfig =
+  | { readonly settings: Settings; readonly warnings: readonly Finding[] }
+  | { readonly faults: readonly Finding[]; readonly warnings: readonly Finding[] };
+
+/** What is read besides the text itself. */
+export interface ConfigFiles {
+  /** Reads a file that a setting names, such as mq.passwordFile. @throws when it cannot be read */
+  readFile(path: string): string;
+}
+
+/**
+ * Reads the text of a conf.properties. Every fault is found, not only the first.
+ */
+export function readConfig(text: string, files: ConfigFiles): ReadConfig {
+  return new Reader(readProperties(text), files).read();
+}
+
+/** One reading of one file; gathers what it finds. */
+class Reader {
+  readonly #files: ConfigFiles;
+  readonly #faults: Finding[] = [];
+  readonly #warnings: Finding[] = [];
+  readonly #given = new Map<Key, Property>();
+
+  constructor({ properties, badLines }: ReadProperties, files: ConfigFiles) {
+    this.#files = files;
+    for (const line of badLines) {
+      const key = properties.findLast((property) => property.line <= line)?.key ?? "the line";
+      this.#faults.push({
+        key,
+        line,
+        message: "has a \\u that four hexadecimal digits must follow; write \\\\ for a backslash",
+      });
+    }
+    for (const property of properties) this.#take(property);
+  }
+
+  read(): ReadConfig {
+    const values: Partial<Record<Key, unknown>> = {};
+    for (const key of KEYS) values[key] = this.#value(key);
+    const settings = this.#passwordFromFile(values as Settings);
+    this.#compare(settings);
+    const warnings = this.#warnings;
+    return this.#faults.length > 0
+      ? { faults: this.#faults, warnings }
+      : { settings: Object.freeze(settings), warnings };
+  }
+
+  #take(property: Property): void {
+    const key = KEYS.find((each) => each === property.key || settingOf(each).aliases?.includes(property.key));
+    if (key === undefined) return this.#unknown(property);
+    const former = this.#given.get(key);
+    if (former !== undefined) {
+      this.#warn(key, `is set twice; line ${former.line} does not count`, property.line);
+    }
+    this.#given.set(key, property);
+  }
+
+  #unknown({ key, line }: Property): void {
+    const near = nearest(key, KEYS);
+    if (near !== undefined && near.distance <= MISSPELLING) {
+      this.#faults.push({ key, line, message: `is no known key; did you mean ${near.word}?` });
+    } else this.#warn(key, "is no known key and is left alone", line);
+  }
+
+  #value(key: Key): unknown {
+    const setting = settingOf(key);
+    const property = this.#given.get(key);
+    const text = property === undefined || setting.freeText ? property?.value : withoutComment(property.value);
+    if (setting.secret && text !== undefined && /\s#/.test(text)) {
+      this.#warn(key, "has a blank and # in it, which count as part of the value", property?.line);
+    }
+    // An empty value is how a template leaves a key open.
+    const given = text === undefined || text === "" ? setting.default : text;
+    if (given === undefined) return undefined;
+    const result = setting.type.safeParse(given);
+    if (result.success) return result.data;
+    const came = setting.secret ? "another value came (not shown)" : `${JSON.stringify(given)} came`;
+    this.#fault(key, `must be ${result.error.issues[0]?.message}, ${came}`);
+    return undefined;
+  }
+
+  #passwordFromFile(settings: Settings): Settings {
+    const path = settings["mq.passwordFile"];
+    if (path === undefined) return settings;
+    if (settings["mq.password"] !== undefined) {
+      this.#fault("mq.passwordFile", "must not be set together with mq.password");
+      return settings;
+    }
+    try {
+      const password = this.#files.readFile(path).replace(/\r?\n$/, "");
+      if (password === "") this.#fault("mq.passwordFile", `must name a file with a password, ${path} is empty`);
+      return { ...settings, "mq.password": password };
+    } catch (cause) {
+      this.#fault("mq.passwordFile", `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
+      return { ...settings, "mq.password": "" };
+    }
+  }
+
+  /** What one setting requires of another. */
+  #compare(settings: Settings): void {
+    this.#require("mq.ip", settings["mq.ip"], "must name the RabbitMQ server");
+    this.#require("mq.user", settings["mq.user"], "must name the RabbitMQ user");
+    this.#require("mq.password", settings["mq.password"], "must be set (or mq.passwordFile)");
+    this.#require("auth.mode", settings["auth.mode"], "must be supervisor or simple");
+    if (settings["zookeeper.enabled"] === true) {
+      this.#require("zookeeper.host", settings["zookeeper.host"], "must be set when zookeeper.enabled = true");
+    }
+    const apps = settings["auth.localAppInfo"];
+    if (appSource(settings) === "local") {
+      this.#require("auth.localAppInfo", apps, "must be set when agents get their apps from it; write {} for no apps");
+      if (apps !== undefined && Object.keys(apps).length === 0) {
+        this.#warn("auth.localAppInfo", "is {}: every agent removes all its apps");
+      }
+    } else if (apps !== undefined && settings["auth.mode"] !== undefined) {
+      this.#warn("auth.localAppInfo", "is not used: the apps come from elves-supervisor");
+    }
+    if (settings["thrift.maxConnectionsPerIp"] > settings["thrift.maxConnections"]) {
+      this.#warn("thrift.maxConnectionsPerIp", "is above thrift.maxConnections and so never reached");
+    }
+  }
+
+  #require(key: Key, value: unknown, message: string): void {
+    // A value that is there but wrong has its own fault already.
+    if (value === undefined && !this.#faults.some((fault) => fault.key === key)) this.#fault(key, message);
+  }
+
+  #fault(key: Key, message: string): void {
+    this.#faults.push({ key, line: this.#given.get(key)?.line, message });
+  }
+
+  #warn(key: string, message: string, line = this.#given.get(key as Key)?.line): void {
+    this.#warnings.push({ key, line, message });
+  }
+}
+
+/** Where the apps come from that agents may run (PROTOCOL.md section 4). */
+export function appSource(settings: Pick<Settings, "auth.mode" | "auth.appSource">): "supervisor" | "local" {
+  return settings["auth.appSource"] ?? (settings["auth.mode"] === "simple" ? "local" : "supervisor");
+}
+
+/** Whether the service registers itself in ZooKeeper (PROTOCOL.md section 3). */
+export function zookeeperEnabled(settings: Pick<Settings, "zookeeper.enabled" | "zookeeper.host">): boolean {
+  return settings["zookeeper.enabled"] ?? settings["zookeeper.host"] !== undefined;
+}
+
+/** One finding in one line: `conf.properties:12: mq.port must be ...`. */
+export function findingText(file: string, { key, line, message }: Finding): string {
+  return `${file}${line === undefined ? "" : `:${line}`}: ${key} ${message}`;
+}

@@ -1,0 +1,168 @@
+import {
+  appVersions,
+  cidrs,
+  duration,
+  flag,
+  hosts,
+  integer,
+  oneOf,
+  share,
+  text,
+  type ValueType,
+  znodePath,
+} from "./values.ts";
+
+/** One setting: how it is read, what it is without, and the sentence that explains it wherever it is shown. */
+export interface Setting<T> {
+  readonly type: ValueType<T>;
+  /** The text that counts when the key is absent; undefined: then there is no value. */
+  readonly default: string | undefined;
+  /** One sentence with the unit. */
+  readonly doc: string;
+  /** Former names. */
+  readonly aliases?: readonly string[];
+  /** Whether the value is free text, in which a blank and `#` start no comment. */
+  readonly freeText?: boolean;
+  /** Whether the value must never be printed. */
+  readonly secret?: boolean;
+}
+
+type Extra = Pick<Setting<unknown>, "aliases" | "freeText" | "secret">;
+
+function setting<T>(type: ValueType<T>, defaultText: string, doc: string, extra: Extra = {}): Setting<T> {
+  return { type, default: defaultText, doc, ...extra };
+}
+
+function optional<T>(type: ValueType<T>, doc: string, extra: Extra = {}): Setting<T | undefined> {
+  return { type, default: undefined, doc, ...extra };
+}
+
+/**
+ * Every key of conf.properties, in the order in which the documentation lists them. Parsing, defaults, conf.properties
+ * and the table in the README all come from here; a test compares the three.
+ */
+export const SCHEMA = {
+  "zookeeper.enabled": optional(
+    flag,
+    "Whether the service registers itself in ZooKeeper; without this key: when zookeeper.host is set.",
+  ),
+  "zookeeper.host": optional(text, "ZooKeeper servers, host or host:port (default port 2181), separated by commas."),
+  "zookeeper.outTime": setting(duration("1s", "10m"), "10s", "Session and connect timeout of ZooKeeper."),
+  "zookeeper.root": setting(
+    znodePath,
+    "/elves",
+    "The node below which the service registers itself; created when missing.",
+  ),
+
+  "mq.ip": optional(hosts, "RabbitMQ servers, host or host:port, separated by commas; required."),
+  "mq.port": setting(integer(1, 65535), "5672", "RabbitMQ port for the servers that name none."),
+  "mq.user": optional(text, "RabbitMQ user; required."),
+  "mq.password": optional(text, "RabbitMQ password; this or mq.passwordFile is required.", {
+    secret: true,
+    freeText: true,
+  }),
+  "mq.passwordFile": optional(
+    text,
+    "File that holds the RabbitMQ password instead of mq.password, such as a systemd credential.",
+    { freeText: true },
+  ),
+  "mq.exchange": setting(text, "elves", "The topic exchange that all Elves modules share."),
+  "mq.vhost": setting(text, "/", "RabbitMQ virtual host."),
+  "mq.tls": setting(flag, "false", "Whether RabbitMQ is reached over TLS."),
+  "mq.tlsCa": optional(
+    text,
+    "File with the certificate authority of RabbitMQ's TLS certificate (PEM); without it the system's.",
+    { freeText: true },
+  ),
+  "mq.callIdResult": setting(
+    oneOf("list", "object"),
+    "list",
+    "What agentInfo answers to calls with an id in mqtype: list as the Elves documents print it, object as modules v0.3.0 to v0.3.2 read it.",
+  ),
+  "mq.maxBodyBytes": setting(integer(1024, 512 * 1024 * 1024), "67108864", "The largest message that is read, bytes."),
+
+  "auth.mode": optional(
+    oneOf("supervisor", "simple"),
+    "Where the apps come from that agents may run: supervisor asks elves-supervisor, simple takes auth.localAppInfo for every agent; required.",
+  ),
+  "auth.localAppInfo": optional(
+    appVersions,
+    "The apps that every agent may run with auth.mode = simple, as {'app':'version'}; {} must be written out.",
+  ),
+  "auth.appSource": optional(
+    oneOf("supervisor", "local"),
+    "Overrides what auth.mode says about the source of apps: supervisor or local.",
+  ),
+  "auth.syncInterval": setting(
+    duration("10s"),
+    "1h",
+    "How long after an answer supervisor is asked for its catalog again.",
+  ),
+  "auth.emptyShare": setting(
+    share,
+    "0.5",
+    "A catalog that would leave more than this share of the agents that have apps with none is confirmed with supervisor first.",
+  ),
+
+  "thrift.heartbeat.host": setting(text, "0.0.0.0", "Address on which beats are received; :: serves IPv6 and IPv4."),
+  "thrift.heartbeat.port": setting(
+    integer(0, 65535),
+    "11102",
+    "Port on which beats are received; 0 takes a free one.",
+    { aliases: ["zookeeper.heartbeat.port"] },
+  ),
+  "thrift.allow": optional(cidrs, "Address ranges from which connections to the beat port are taken; without it all."),
+  "thrift.proxies": setting(
+    cidrs,
+    "127.0.0.0/8, ::1",
+    "Address ranges of balancers: no limit per address, and their PROXY protocol header is read.",
+  ),
+  "thrift.maxConnections": setting(integer(1, 1_000_000), "20000", "The most connections to the beat port at a time."),
+  "thrift.maxConnectionsPerIp": setting(
+    integer(1, 1_000_000),
+    "64",
+    "The most connections from one address at a time.",
+  ),
+  "thrift.requestTimeout": setting(
+    duration("100ms", "10m"),
+    "5s",
+    "How long one call may take from its first byte to its last, and one reply to be taken.",
+  ),
+  "thrift.idleTimeout": setting(duration("1s", "1d"), "75s", "How long a connection may stay open without a call."),
+  "thrift.maxMessageBytes": setting(integer(1024, 16 * 1024 * 1024), "65536", "The largest call, bytes."),
+
+  "agent.timeout": setting(duration("1s"), "10m", "How long after its last beat an agent is offline."),
+  "agent.retention": setting(duration("1s"), "7d", "How long an offline agent is kept before it is forgotten."),
+  "agent.max": setting(
+    integer(1, 2_000_000),
+    "500000",
+    "The most agents that are kept; a new one replaces the one that has been offline for the longest time.",
+  ),
+
+  "log.level": setting(
+    oneOf("debug", "info", "warning", "error"),
+    "info",
+    "The lowest level that is logged: debug, info, warning or error.",
+  ),
+  "log.format": setting(
+    oneOf("text", "json"),
+    "text",
+    "One text line (with journald's priority under systemd) or one JSON object for each log record.",
+  ),
+} as const satisfies Record<string, Setting<unknown>>;
+
+/** The name of a setting. */
+export type Key = keyof typeof SCHEMA;
+
+type ValueOf<S> = S extends Setting<infer T> ? T : never;
+
+/** The whole configuration after validation; durations in ms. */
+export type Settings = { readonly [K in Key]: ValueOf<(typeof SCHEMA)[K]> };
+
+/** The setting's entry, with the optional parts in reach. */
+export function settingOf(key: Key): Setting<unknown> {
+  return SCHEMA[key];
+}
+
+/** All keys, in the order of the documentation. */
+export const KEYS = Object.keys(SCHEMA) as Key[];
