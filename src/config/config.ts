@@ -165,3 +165,7 @@ export function zookeeperEnabled(settings: Pick<Settings, "zookeeper.enabled" | 
 export function findingText(file: string, { key, line, message }: Finding): string {
   return `${file}${line === undefined ? "" : `:${line}`}: ${key} ${message}`;
 }
+
+function byLine(a: Finding, b: Finding): number {
+  return (a.line ?? Number.MAX_SAFE_INTEGER) - (b.line ?? Number.MAX_SAFE_INTEGER);
+}
