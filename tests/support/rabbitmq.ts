@@ -1,0 +1,208 @@
+import { connect } from "amqplib";
+import { Buffer } from "node:buffer";
+
+/** Where Debian's package keeps the server and its tools. */
+const BIN = "/usr/lib/rabbitmq/bin";
+/** A broker on a busy two-core machine was seen ready in 4 to 12 s. */
+const START_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 20_000;
+/** Below the range from which the kernel takes ports of outgoing connections, so that a restart finds its port free. */
+const FIRST_PORT = 20_000;
+const LAST_PORT = 32_000;
+
+/** What a test may choose about its broker. */
+export interface RabbitOptions {
+  /** More lines of rabbitmq.conf, such as `{ max_message_size: "100000" }`. */
+  readonly config?: Readonly<Record<string, string>>;
+}
+
+/** Starts a private RabbitMQ from Debian's package on free ports, with its data in a temporary folder. */
+export async function startRabbit(options: RabbitOptions = {}): Promise<RabbitServer> {
+  const folder = await Deno.makeTempDir({ prefix: "hb-rabbit-" });
+  const [port, distPort, epmdPort] = [freePort(), freePort(), freePort()];
+  const server = new RabbitServer({ folder, port, distPort, epmdPort });
+  await Deno.writeTextFile(`${folder}/enabled_plugins`, "[].\n");
+  const settings = {
+    "listeners.tcp.local": `127.0.0.1:${port}`,
+    "default_user": server.user,
+    "default_pass": server.password,
+    "loopback_users": "none",
+    "log.console": "false",
+    // A small machine's disk and memory are none of the tests' business.
+    "disk_free_limit.absolute": "1MB",
+    ...options.config,
+  };
+  const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}\n`);
+  await Deno.writeTextFile(`${folder}/rabbitmq.conf`, lines.join(""));
+  try {
+    await server.start();
+  } catch (cause) {
+    await server[Symbol.asyncDispose]();
+    throw cause;
+  }
+  return server;
+}
+
+interface Place {
+  folder: string;
+  port: number;
+  distPort: number;
+  epmdPort: number;
+}
+
+/** A private broker of one test file. Leaving its `await using` scope stops it and removes its folder. */
+export class RabbitServer implements AsyncDisposable {
+  readonly host = "127.0.0.1";
+  readonly port: number;
+  readonly user = "hb-test";
+  readonly password = "hb-test-secret";
+  /** Address of the default virtual host, password included. */
+  readonly url: string;
+  readonly #folder: string;
+  readonly #env: Record<string, string>;
+  #process: Deno.ChildProcess | undefined;
+  #paused = false;
+
+  constructor({ folder, port, distPort, epmdPort }: Place) {
+    this.#folder = folder;
+    this.port = port;
+    this.url = `amqp://${this.user}:${this.password}@${this.host}:${port}`;
+    this.#env = {
+      PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      LANG: "C.UTF-8",
+      HOME: folder,
+      RABBITMQ_NODENAME: `hb-${port}@localhost`,
+      RABBITMQ_MNESIA_BASE: `${folder}/mnesia`,
+      RABBITMQ_LOG_BASE: `${folder}/log`,
+      RABBITMQ_CONFIG_FILE: `${folder}/rabbitmq.conf`,
+      RABBITMQ_CONF_ENV_FILE: `${folder}/rabbitmq-env.conf`,
+      RABBITMQ_ENABLED_PLUGINS_FILE: `${folder}/enabled_plugins`,
+      RABBITMQ_PID_FILE: `${folder}/pid`,
+      RABBITMQ_DIST_PORT: String(distPort),
+      // An own port mapper: the system's one would outlive the tests.
+      ERL_EPMD_PORT: String(epmdPort),
+      ERL_EPMD_ADDRESS: "127.0.0.1",
+    };
+  }
+
+  /** Starts the server, again on the same port and data after {@link stop} or {@link kill}, and waits until it answers. */
+  async start(): Promise<void> {
+    if (this.#process !== undefined) throw new Error("the broker runs already");
+    const process = new Deno.Command(`${BIN}/rabbitmq-server`, {
+      env: this.#env,
+      clearEnv: true,
+      cwd: this.#folder,
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    this.#process = process;
+    let exited: Deno.CommandStatus | undefined;
+    process.status.then((status) => exited = status);
+    const deadline = performance.now() + START_TIMEOUT_MS;
+    while (!await this.#answers()) {
+      if (exited !== undefined) throw new Error(`rabbitmq-server ended with code ${exited.code}: ${await this.log()}`);
+      if (performance.now() > deadline) throw new Error(`no broker after ${START_TIMEOUT_MS} ms: ${await this.log()}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Stops the server in order; connections are closed with CONNECTION_FORCED. */
+  async stop(): Promise<void> {
+    if (this.#process === undefined) return;
+    this.resume();
+    this.#process.kill("SIGTERM");
+    await this.#ended();
+  }
+
+  /** Kills the server at once, as a power failure would. */
+  async kill(): Promise<void> {
+    if (this.#process === undefined) return;
+    this.#signal("SIGKILL");
+    await this.#ended();
+  }
+
+  /** Stops the server's clock: connections stay open and nothing answers. */
+  pause(): void {
+    this.#signal("SIGSTOP");
+    this.#paused = true;
+  }
+
+  /** Lets a paused server go on. */
+  resume(): void {
+    if (!this.#paused) return;
+    this.#signal("SIGCONT");
+    this.#paused = false;
+  }
+
+  /** Runs `rabbitmqctl` against this server (1 to 3 s) and returns what it printed. */
+  rabbitmqctl(args: readonly string[]): Promise<string> {
+    return this.#run(`${BIN}/rabbitmqctl`, ["--quiet", ...args]);
+  }
+
+  /** What the server wrote into its log so far. */
+  async log(): Promise<string> {
+    let text = "";
+    for await (const entry of Deno.readDir(`${this.#folder}/log`)) {
+      if (entry.isFile) text += await Deno.readTextFile(`${this.#folder}/log/${entry.name}`);
+    }
+    return text;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    await this.#run("/usr/bin/epmd", ["-port", this.#env.ERL_EPMD_PORT ?? "", "-kill"]);
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+
+  /** The Erlang machine's pid; the process that was started is the shell around it. */
+  #signal(signal: Deno.Signal): void {
+    Deno.kill(Number(Deno.readTextFileSync(`${this.#folder}/pid`)), signal);
+  }
+
+  async #ended(): Promise<void> {
+    const process = this.#process;
+    if (process === undefined) return;
+    this.#paused = false;
+    const timer = setTimeout(() => this.#signal("SIGKILL"), STOP_TIMEOUT_MS);
+    await process.status;
+    clearTimeout(timer);
+    this.#process = undefined;
+    await Deno.remove(`${this.#folder}/pid`).catch(() => {});
+  }
+
+  async #answers(): Promise<boolean> {
+    try {
+      const connection = await connect(this.url, { timeout: 2_000 });
+      await connection.close();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async #run(command: string, args: readonly string[]): Promise<string> {
+    const { success, stdout, stderr } = await new Deno.Command(command, {
+      args: [...args],
+      env: this.#env,
+      clearEnv: true,
+      cwd: this.#folder,
+      stdin: "null",
+    }).output();
+    const text = Buffer.from(stdout).toString();
+    if (!success) throw new Error(`${command} ${args.join(" ")}: ${text}${Buffer.from(stderr)}`);
+    return text;
+  }
+}
+
+function freePort(): number {
+  for (;;) {
+    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (cause) {
+      if (!(cause instanceof Deno.errors.AddrInUse)) throw cause;
+    }
+  }
+}
