@@ -59,7 +59,7 @@ class Reader {
     this.#compare(settings);
     const warnings = this.#warnings;
     return this.#faults.length > 0
-      ? { faults: this.#faults, warnings }
+      ? { faults: this.#faults.sort(byLine), warnings }
       : { settings: Object.freeze(settings), warnings };
   }
 
