@@ -1,0 +1,277 @@
+import { type Call, CallDecoder } from "./decoder.ts";
+import type { ReplyWriter } from "./encoder.ts";
+import {
+  CALLS_PER_TURN,
+  MAX_PROXY_HEADER_BYTES,
+  READ_BUFFER_BYTES,
+  READ_BUFFER_GROWTH,
+  WRITE_BATCH_BYTES,
+} from "./limits.ts";
+import { readProxyHeader } from "./proxy_protocol.ts";
+import { type AgentInfo, ApplicationError, ApplicationErrorType, type BeatService } from "./service.ts";
+import type { BeatCounters, RefusalReason } from "./stats.ts";
+import { HEARTBEAT_METHOD, WireError } from "./wire.ts";
+
+/** A set of addresses. */
+export interface AddressMatcher {
+  /** Whether this address, an IPv4 or IPv6 literal, belongs to the set. */
+  has(address: string): boolean;
+}
+
+/** What a connection sees of its server. */
+export interface ConnectionContext {
+  readonly service: BeatService;
+  readonly counters: BeatCounters;
+  /** Shared by all connections: empty whenever one of them waits. */
+  readonly replies: ReplyWriter;
+  /** Who may beat at all; undefined for everybody. */
+  readonly allow: AddressMatcher | undefined;
+  readonly maxMessageBytes: number;
+  /** Counts up at a steady pace while the event loop runs, so that after a stall of this process nobody is late. */
+  readonly tick: number;
+  readonly requestTimeoutTicks: number;
+  readonly idleTimeoutTicks: number;
+  /** Takes note of a connection that is not served any further. */
+  refused(reason: RefusalReason, peer: string, detail: string): void;
+  /** Takes note of an error that no peer causes. */
+  failed(what: "handler" | "connection", cause: unknown): void;
+}
+
+/** What a connection waits for, and why it is closed when that does not come in time. */
+const TIMEOUT_REASON = {
+  idle: "idle_timeout",
+  request: "request_timeout",
+  write: "write_timeout",
+} as const satisfies Record<string, RefusalReason>;
+
+/** One connection of an agent: calls are read, answered and their replies written, strictly in this order. */
+export class Connection {
+  readonly #socket: Deno.TcpConn;
+  readonly #context: ConnectionContext;
+  readonly #decoder: CallDecoder;
+  /** The address that the calls come from. */
+  #peer: string;
+  #buffer = new Uint8Array(READ_BUFFER_BYTES);
+  /** What was read and is not yet answered: the buffer from `#start` up to `#end`. */
+  #start = 0;
+  #end = 0;
+  #phase: keyof typeof TIMEOUT_REASON = "idle";
+  #deadlineTick = 0;
+  #writes = 0;
+  /** Pipelined calls answered since other connections had their turn. */
+  #burst = 0;
+  /** Bytes after the last good call were no call. */
+  #fault: unknown;
+  #draining = false;
+  #closed = false;
+
+  /** @param peer the address of the other end */
+  constructor(socket: Deno.TcpConn, peer: string, context: ConnectionContext) {
+    this.#socket = socket;
+    this.#peer = peer;
+    this.#context = context;
+    this.#decoder = new CallDecoder(context.maxMessageBytes);
+    this.#wait("idle");
+  }
+
+  /**
+   * Serves the connection to its end. Never rejects.
+   * @param behindProxy whether the other end may send a PROXY header before its first call
+   */
+  async serve(behindProxy: boolean): Promise<void> {
+    try {
+      if (behindProxy && !await this.#readProxyHeader()) return;
+      if (this.#context.allow?.has(this.#peer) === false) return this.#refuse("not_allowed", "not in thrift.allow");
+      do {
+        while (this.#answer()) {
+          if (this.#context.replies.length > 0) await this.#write(this.#context.replies.take());
+          if (this.#burst >= CALLS_PER_TURN) await this.#letOthers();
+        }
+        if (this.#fault !== undefined) throw this.#fault;
+        if (this.#draining && this.#start === this.#end) return;
+      } while (await this.#read());
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.close();
+    }
+  }
+
+  /** Closes the connection if what it waits for is overdue. */
+  closeWhenOverdue(): void {
+    if (!this.#closed && this.#context.tick >= this.#deadlineTick) this.#refuse(TIMEOUT_REASON[this.#phase], "");
+  }
+
+  /** Ends the connection as soon as what was read is answered: at once when that is nothing. */
+  drain(): void {
+    this.#draining = true;
+    if (this.#phase === "idle") this.close();
+  }
+
+  /**
+   * Ends the connection now. Deno 2.4 does not cancel a write that a peer holds up by not reading: there {@link serve}
+   * ends, and the connection stops to count against the limits, only when that peer reads, closes or is gone.
+   */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#socket.close();
+  }
+
+  /** @returns false when the peer sends nothing more */
+  async #readProxyHeader(): Promise<boolean> {
+    for (;;) {
+      const header = readProxyHeader(this.#buffer, this.#start, this.#end);
+      if (header !== undefined) {
+        this.#start += header.length;
+        this.#peer = header.client ?? this.#peer;
+        this.#phase = "idle";
+        return true;
+      }
+      if (!await this.#read()) return false;
+    }
+  }
+
+  /**
+   * Reads what has arrived, or waits for it.
+   * @returns false when the peer sends nothing more
+   */
+  async #read(): Promise<boolean> {
+    this.#makeRoom();
+    if (this.#end === 0) this.#wait("idle");
+    else if (this.#phase !== "request") this.#wait("request");
+    const count = await this.#socket.read(this.#end === 0 ? this.#buffer : this.#buffer.subarray(this.#end));
+    if (count !== null) {
+      this.#end += count;
+      return true;
+    }
+    if (this.#end > 0) this.#refuse("truncated", "");
+    return false;
+  }
+
+  /** Makes the read buffer larger only when bytes that arrived have filled it, and small again when it is empty. */
+  #makeRoom(): void {
+    if (this.#start === this.#end) {
+      this.#start = this.#end = 0;
+      if (this.#buffer.length > READ_BUFFER_BYTES) this.#buffer = new Uint8Array(READ_BUFFER_BYTES);
+      return;
+    }
+    if (this.#start > 0) {
+      this.#buffer.copyWithin(0, this.#start, this.#end);
+      this.#end -= this.#start;
+      this.#start = 0;
+    }
+    if (this.#end < this.#buffer.length) return;
+    const most = Math.max(this.#context.maxMessageBytes, MAX_PROXY_HEADER_BYTES);
+    const larger = new Uint8Array(Math.min(READ_BUFFER_GROWTH * this.#buffer.length, most));
+    larger.set(this.#buffer);
+    this.#buffer = larger;
+  }
+
+  /**
+   * Answers one batch of the calls that are complete.
+   * @returns false when there was none
+   */
+  #answer(): boolean {
+    let calls = 0;
+    while (calls < CALLS_PER_TURN && this.#context.replies.length < WRITE_BATCH_BYTES) {
+      const call = this.#decode();
+      if (call === undefined) break;
+      this.#handle(call);
+      calls++;
+    }
+    if (calls > 1) this.#burst += calls;
+    return calls > 0;
+  }
+
+  #decode(): Call | undefined {
+    if (this.#start === this.#end || this.#fault !== undefined) return undefined;
+    try {
+      const call = this.#decoder.decode(this.#buffer, this.#start, this.#end);
+      if (call === undefined) return undefined;
+      this.#start += this.#decoder.length;
+      this.#phase = "idle";
+      return call;
+    } catch (error) {
+      // Thrown after the replies to the good calls before it are written.
+      this.#fault = error;
+      return undefined;
+    }
+  }
+
+  #handle(call: Call): void {
+    const { calls } = this.#context.counters;
+    if (call.method !== HEARTBEAT_METHOD) {
+      calls.unknown_method++;
+      this.#except(call, ApplicationErrorType.UNKNOWN_METHOD, `unknown method "${call.method}"`);
+    } else if (call.info === undefined) {
+      calls.missing_info++;
+      this.#except(call, ApplicationErrorType.PROTOCOL_ERROR, `${HEARTBEAT_METHOD} needs its argument "info"`);
+    } else {
+      this.#beat(call, call.info);
+    }
+  }
+
+  #beat(call: Call, info: AgentInfo): void {
+    const { service, counters, replies } = this.#context;
+    counters.beats++;
+    try {
+      const text = service.heartbeatPackage(info, this.#peer);
+      if (!call.oneway) replies.reply(call, text);
+      counters.calls.answered++;
+    } catch (error) {
+      if (error instanceof ApplicationError) {
+        counters.calls.refused++;
+        this.#except(call, error.type, error.message);
+        return;
+      }
+      counters.calls.internal_error++;
+      this.#context.failed("handler", error);
+      this.#except(call, ApplicationErrorType.INTERNAL_ERROR, "internal error");
+    }
+  }
+
+  #except(call: Call, type: number, message: string): void {
+    if (!call.oneway) this.#context.replies.exception(call, type, message);
+  }
+
+  /** Writes replies; nothing more is read before the peer has taken them. */
+  async #write(bytes: Uint8Array): Promise<void> {
+    this.#wait("write");
+    // Nagle's algorithm never delays the first write; most connections have no other.
+    if (++this.#writes === 2) this.#socket.setNoDelay(true);
+    let written = await this.#socket.write(bytes);
+    while (written < bytes.length) written += await this.#socket.write(bytes.subarray(written));
+  }
+
+  /** Gives other connections their turn: reads and writes of a busy one can all complete without waiting. */
+  async #letOthers(): Promise<void> {
+    this.#burst = 0;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+
+  #wait(phase: keyof typeof TIMEOUT_REASON): void {
+    const { tick, idleTimeoutTicks, requestTimeoutTicks } = this.#context;
+    this.#phase = phase;
+    this.#deadlineTick = tick + (phase === "idle" ? idleTimeoutTicks : requestTimeoutTicks);
+  }
+
+  #fail(error: unknown): void {
+    // What was waited for when the connection was closed on purpose.
+    if (this.#closed) return;
+    if (error instanceof WireError) return this.#refuse(error.code, error.message);
+    if (!isConnectionLoss(error)) this.#context.failed("connection", error);
+    this.#refuse("connection_lost", "");
+  }
+
+  #refuse(reason: RefusalReason, detail: string): void {
+    this.close();
+    this.#context.refused(reason, this.#peer, detail);
+  }
+}
+
+function isConnectionLoss(error: unknown): boolean {
+  return error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.ConnectionAborted ||
+    error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.NotConnected ||
+    error instanceof Deno.errors.TimedOut;
+}

@@ -1,0 +1,237 @@
+import type { FaultLog } from "../log.ts";
+import { type AddressMatcher, Connection, type ConnectionContext } from "./connection.ts";
+import { ReplyWriter } from "./encoder.ts";
+import {
+  DEFAULT_IDLE_TIMEOUT_MS,
+  DEFAULT_MAX_CONNECTIONS,
+  DEFAULT_MAX_CONNECTIONS_PER_IP,
+  DEFAULT_MAX_MESSAGE_BYTES,
+  DEFAULT_REQUEST_TIMEOUT_MS,
+} from "./limits.ts";
+import type { BeatService } from "./service.ts";
+import { BeatCounters, type BeatStats, type RefusalReason } from "./stats.ts";
+
+export type { AddressMatcher } from "./connection.ts";
+
+/** Where and within which limits beats are taken. */
+export interface BeatServerOptions {
+  hostname: string;
+  /** 0 for any free port. */
+  port: number;
+  /** Connections in all; default 20,000. */
+  maxConnections?: number;
+  /** Connections from one address other than `proxies`; default 64. */
+  maxConnectionsPerIp?: number;
+  /** From a request's first byte to its last, and for the peer to take the replies, ms; default 5,000. */
+  requestTimeoutMs?: number;
+  /** How long a connection may stay without a call, ms; default 75,000. */
+  idleTimeoutMs?: number;
+  /** The longest message, bytes; default 65,536. */
+  maxMessageBytes?: number;
+  /** Who may beat at all; default everybody. */
+  allow?: AddressMatcher | undefined;
+  /** Balancers: no limit per address, and a PROXY header from them is believed; default loopback. */
+  proxies?: AddressMatcher;
+}
+
+/** The longest time between two looks at the deadlines, ms. */
+const MAX_TICK_MS = 250;
+/** The wait before accepting again after a failure, ms: file descriptors come back as connections end. */
+const ACCEPT_RETRY_MS = 100;
+/** How long a stop waits for connections that it has cut, ms. */
+const CUT_GRACE_MS = 100;
+
+/** Refusals that are daily life on a network and of no use in a log. */
+const UNLOGGED: ReadonlySet<RefusalReason> = new Set(["idle_timeout", "truncated", "connection_lost"]);
+
+const LOOPBACK: AddressMatcher = { has: (address) => address === "::1" || address.startsWith("127.") };
+
+/** The beat port: a Thrift server (binary protocol, unframed) for {@link BeatService}. */
+export class BeatServer {
+  readonly #options: Required<BeatServerOptions>;
+  readonly #faults: FaultLog;
+  readonly #counters = new BeatCounters();
+  readonly #context: ConnectionContext & { tick: number };
+  readonly #tickMs: number;
+  readonly #connections = new Set<Connection>();
+  readonly #perAddress = new Map<string, number>();
+  #listener: Deno.TcpListener | undefined;
+  #ticker: ReturnType<typeof setInterval> | undefined;
+  #accepting: Promise<void> = Promise.resolve();
+  #stopping: Promise<void> | undefined;
+  /** Called when the last connection has ended. */
+  #onEmpty: (() => void) | undefined;
+
+  constructor(service: BeatService, faults: FaultLog, options: BeatServerOptions) {
+    this.#options = { ...defaults(), ...options };
+    this.#faults = faults;
+    const { allow, requestTimeoutMs, idleTimeoutMs, maxMessageBytes } = this.#options;
+    this.#tickMs = Math.min(MAX_TICK_MS, Math.max(10, Math.min(requestTimeoutMs, idleTimeoutMs) / 10));
+    this.#context = {
+      service,
+      counters: this.#counters,
+      replies: new ReplyWriter(),
+      allow,
+      maxMessageBytes,
+      tick: 0,
+      // One more, since a wait begins somewhere between two ticks: nobody is closed too early.
+      requestTimeoutTicks: Math.ceil(requestTimeoutMs / this.#tickMs) + 1,
+      idleTimeoutTicks: Math.ceil(idleTimeoutMs / this.#tickMs) + 1,
+      refused: (reason, peer, detail) => this.#refused(reason, peer, detail),
+      failed: (what, cause) =>
+        this.#faults.warn(`beat_${what}`, "beat port: the {what} failed: {cause}", { what, cause }),
+    };
+  }
+
+  /** Counters since the start, read at any time. */
+  get stats(): BeatStats {
+    return this.#counters;
+  }
+
+  /**
+   * Where beats are taken, with the real port.
+   * @throws Error when the server does not listen
+   */
+  get address(): { hostname: string; port: number } {
+    if (this.#listener === undefined) throw new Error("the beat port is not open");
+    const { hostname, port } = this.#listener.addr;
+    return { hostname, port };
+  }
+
+  /**
+   * Opens the port and serves.
+   * @throws Error naming address, cause and setting when the port cannot be opened
+   */
+  listen(): void {
+    const { hostname, port } = this.#options;
+    try {
+      this.#listener = Deno.listen({ hostname, port });
+    } catch (cause) {
+      throw cannotListen(`${hostname}:${port}`, cause);
+    }
+    this.#ticker = setInterval(() => this.#tick(), this.#tickMs);
+    this.#accepting = this.#accept(this.#listener);
+  }
+
+  /**
+   * Closes the port and idle connections at once, and the others when what was read from them is answered, or cut after
+   * the given time. A second call waits for the first.
+   */
+  stop(drainTimeoutMs: number): Promise<void> {
+    this.#stopping ??= this.#stop(drainTimeoutMs);
+    return this.#stopping;
+  }
+
+  async #stop(drainTimeoutMs: number): Promise<void> {
+    this.#listener?.close();
+    this.#listener = undefined;
+    for (const connection of this.#connections) connection.drain();
+    await this.#ended(drainTimeoutMs);
+    for (const connection of this.#connections) connection.close();
+    await this.#ended(CUT_GRACE_MS);
+    clearInterval(this.#ticker);
+    await this.#accepting;
+  }
+
+  /** Waits until no connection is left, but not longer than told. */
+  async #ended(timeoutMs: number): Promise<void> {
+    if (this.#connections.size === 0) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+      timer = setTimeout(resolve, timeoutMs);
+    });
+    clearTimeout(timer);
+  }
+
+  async #accept(listener: Deno.TcpListener): Promise<void> {
+    while (this.#listener === listener) {
+      try {
+        this.#admit(await listener.accept());
+      } catch (cause) {
+        if (this.#listener !== listener) return;
+        this.#faults.warn("beat_accept", "beat port: cannot accept connections at the moment: {cause}", { cause });
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
+      }
+    }
+  }
+
+  #admit(socket: Deno.TcpConn): void {
+    const address = plainAddress(socket.remoteAddr.hostname);
+    const behindProxy = this.#options.proxies.has(address);
+    const refusal = this.#refusalFor(address, behindProxy);
+    if (refusal === undefined) {
+      this.#serve(socket, address, behindProxy);
+      return;
+    }
+    socket.close();
+    this.#refused(refusal, address, "");
+  }
+
+  #refusalFor(address: string, behindProxy: boolean): RefusalReason | undefined {
+    const { maxConnections, maxConnectionsPerIp } = this.#options;
+    if (this.#connections.size >= maxConnections) return "too_many_connections";
+    if (behindProxy || (this.#perAddress.get(address) ?? 0) < maxConnectionsPerIp) return undefined;
+    return "too_many_connections_of_address";
+  }
+
+  async #serve(socket: Deno.TcpConn, address: string, behindProxy: boolean): Promise<void> {
+    const connection = new Connection(socket, address, this.#context);
+    this.#connections.add(connection);
+    this.#counters.connections.open++;
+    this.#counters.connections.total++;
+    if (!behindProxy) this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
+    await connection.serve(behindProxy);
+    this.#connections.delete(connection);
+    this.#counters.connections.open--;
+    if (!behindProxy) this.#release(address);
+    if (this.#connections.size === 0) this.#onEmpty?.();
+  }
+
+  #release(address: string): void {
+    const count = this.#perAddress.get(address) ?? 0;
+    if (count > 1) this.#perAddress.set(address, count - 1);
+    else this.#perAddress.delete(address);
+  }
+
+  #tick(): void {
+    this.#context.tick++;
+    for (const connection of this.#connections) connection.closeWhenOverdue();
+  }
+
+  #refused(reason: RefusalReason, peer: string, detail: string): void {
+    this.#counters.refusals[reason]++;
+    if (UNLOGGED.has(reason)) return;
+    const message = `beat port: closed a connection from {peer}: {reason}${detail === "" ? "" : ", {detail}"}`;
+    this.#faults.warn(`beat_${reason}`, message, { peer, reason, detail });
+  }
+}
+
+function defaults() {
+  return {
+    maxConnections: DEFAULT_MAX_CONNECTIONS,
+    maxConnectionsPerIp: DEFAULT_MAX_CONNECTIONS_PER_IP,
+    requestTimeoutMs: DEFAULT_REQUEST_TIMEOUT_MS,
+    idleTimeoutMs: DEFAULT_IDLE_TIMEOUT_MS,
+    maxMessageBytes: DEFAULT_MAX_MESSAGE_BYTES,
+    allow: undefined,
+    proxies: LOOPBACK,
+  };
+}
+
+/** Without the prefix that an IPv4 peer has on a socket for both IPv4 and IPv6. */
+function plainAddress(hostname: string): string {
+  return hostname.startsWith("::ffff:") && hostname.includes(".") ? hostname.slice(7) : hostname;
+}
+
+function cannotListen(address: string, cause: unknown): Error {
+  if (cause instanceof Deno.errors.AddrInUse) {
+    return new Error(
+      `beat port ${address} is in use (thrift.heartbeat.port): stop what listens there, or take another`,
+      {
+        cause,
+      },
+    );
+  }
+  return new Error(`beat port ${address} cannot be opened (thrift.heartbeat.host, thrift.heartbeat.port)`, { cause });
+}
