@@ -59,21 +59,21 @@ refuse() {
 
 # --- long steps ------------------------------------------------------------------------------------------------------
 
-TEMP_DIRS=()
+TEMPORARY=()
 TICKER=
 
 cleanup() {
   [ -z "$TICKER" ] || kill "$TICKER" 2>/dev/null || true
-  [ ${#TEMP_DIRS[@]} -eq 0 ] || rm -rf "${TEMP_DIRS[@]}"
+  [ ${#TEMPORARY[@]} -eq 0 ] || rm -rf "${TEMPORARY[@]}"
 }
 trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# temp_dir PARENT: sets TEMP_DIR to a new folder that is removed at the end.
+# temp_dir PARENT: sets TEMP_DIR to a new folder that is removed at the end, like all that TEMPORARY lists.
 temp_dir() {
   TEMP_DIR=$(mktemp -d "$1/tmp.XXXXXXXX")
-  TEMP_DIRS+=("$TEMP_DIR")
+  TEMPORARY+=("$TEMP_DIR")
 }
 
 # quietly LABEL COMMAND...: keeps the output back and shows it only when the command fails; a line every 10 s meanwhile.
@@ -295,8 +295,8 @@ install_all() {
   [ -x "$BINARY" ] || die "dist/$NAME is missing: run ./install.sh build"
   decide_service
   if [ "$SERVICE" = yes ]; then ensure_user; fi
-  mkdir -p "$PREFIX/conf"
-  chmod 755 "$PREFIX" "$PREFIX/conf"
+  local folder
+  for folder in "$PREFIX" "$PREFIX/conf"; do [ -d "$folder" ] || install -d -m 755 "$folder"; done
   put 755 "$BINARY" "$PREFIX/$NAME"
   put_conf
   put_unit
@@ -400,37 +400,35 @@ report_kept() {
 
 # --- demo and test ---------------------------------------------------------------------------------------------------
 
-# ensure_packages REASON PACKAGE...: brings Debian packages without starting the services in them.
-ensure_packages() {
-  local reason=$1 policy=/usr/sbin/policy-rc.d
-  shift
+# ensure PROGRAM...: brings the Debian packages of those that are missing, without starting the services in them.
+ensure() {
+  local program packages=() policy=/usr/sbin/policy-rc.d
+  for program in "$@"; do
+    case $program in
+      rabbitmq) [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || packages+=(rabbitmq-server) ;;
+      zookeeper) [ -f /usr/share/java/zookeeper.jar ] || packages+=(libzookeeper-java) ;;
+      java) command -v java >/dev/null || packages+=(default-jre-headless) ;;
+      systemd-analyze) command -v systemd-analyze >/dev/null || packages+=(systemd) ;;
+    esac
+  done
+  [ ${#packages[@]} -gt 0 ] || return 0
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    die "$reason: install the packages $* (on Debian and Ubuntu, as root: apt-get install $*), then run this again"
+    die "missing: ${packages[*]}. On Debian and Ubuntu, as root: apt-get install ${packages[*]}; then run this again"
   fi
-  export DEBIAN_FRONTEND=noninteractive
   quietly "updating the list of Debian packages" apt-get -q -o DPkg::Lock::Timeout=300 update ||
     die "apt-get update failed"
   if [ ! -e $policy ]; then
     printf '#!/bin/sh\nexit 101\n' >$policy
     chmod 755 $policy
-    TEMP_DIRS+=("$policy")
+    TEMPORARY+=("$policy")
   fi
-  quietly "installing $*" apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@" ||
+  DEBIAN_FRONTEND=noninteractive quietly "installing ${packages[*]}" \
+    apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "${packages[@]}" ||
     die "apt-get install failed"
 }
 
-ensure_rabbitmq() {
-  [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || ensure_packages "RabbitMQ is needed" rabbitmq-server
-}
-
-ensure_zookeeper() {
-  if [ ! -f /usr/share/java/zookeeper.jar ] || ! command -v java >/dev/null; then
-    ensure_packages "ZooKeeper is needed" libzookeeper-java default-jre-headless
-  fi
-}
-
 demo() {
-  ensure_rabbitmq
+  ensure rabbitmq
   build_binary
   find_deno
   cleanup
@@ -456,8 +454,7 @@ step() {
 
 test_all() {
   cd "$ROOT"
-  ensure_rabbitmq
-  ensure_zookeeper
+  ensure rabbitmq zookeeper java systemd-analyze
   lock_toolchain
   find_development_deno
   unlock_toolchain
