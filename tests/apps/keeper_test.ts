@@ -1,0 +1,259 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { LocalCatalog, type OfferOutcome, SupervisorCatalog } from "../../src/apps/keeper.ts";
+import { Slices } from "../../src/slices.ts";
+import { MemoryLog } from "../support/memory_log.ts";
+
+/** A keeper, what supervisor would answer when asked, and what an agent would be told. */
+class Bench implements Disposable {
+  readonly log = new MemoryLog();
+  readonly keeper: SupervisorCatalog;
+  /** What supervisor answers next; the last one is repeated. */
+  answers: (unknown | Error)[] = [];
+  asked = 0;
+
+  constructor(emptyShare = 0.5) {
+    this.keeper = new SupervisorCatalog({
+      log: this.log.logger,
+      slices: new Slices(),
+      emptyShare,
+      ask: () => {
+        this.asked++;
+        const answer = this.answers.length > 1 ? this.answers.shift() : this.answers[0];
+        return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+      },
+    });
+  }
+
+  offer(result: unknown): Promise<OfferOutcome> {
+    return this.keeper.offer({ result });
+  }
+
+  told(ip: string): unknown {
+    const catalog = this.keeper.current;
+    return catalog === undefined ? "exception" : JSON.parse(new TextDecoder().decode(catalog.for(ip).reply)).data;
+  }
+
+  [Symbol.dispose](): void {
+    this.log[Symbol.dispose]();
+  }
+}
+
+const entry = (app: string, version: string, ...agentList: unknown[]) => ({ app, version, agentList });
+
+Deno.test("SupervisorCatalog knows nothing until supervisor has spoken, then answers by address", async () => {
+  using bench = new Bench();
+  assert.equal(bench.told("10.0.0.1"), "exception");
+  const outcome = await bench.offer([entry("a", "1", "10.0.0.1", "10.0.0.2"), entry("b", "2", "10.0.0.1")]);
+  assert.deepEqual(outcome, { result: "applied", apps: 2, agents: 2, refused: [] });
+  assert.deepEqual(bench.told("10.0.0.1"), { a: "1", b: "2" });
+  assert.deepEqual(bench.told("10.0.0.2"), { a: "1" });
+  assert.deepEqual(bench.told("10.0.0.3"), {}, "known: this agent may run nothing");
+});
+
+Deno.test("SupervisorCatalog takes the old name of an entry's app", async () => {
+  using bench = new Bench();
+  await bench.offer([{ instruct: "a", version: "1", agentList: ["10.0.0.1"] }]);
+  assert.deepEqual(bench.told("10.0.0.1"), { a: "1" });
+});
+
+Deno.test("SupervisorCatalog replaces the catalog as a whole", async () => {
+  using bench = new Bench();
+  await bench.offer([entry("a", "1", "10.0.0.1", "10.0.0.2"), entry("b", "1", "10.0.0.2")]);
+  await bench.offer([entry("b", "2", "10.0.0.1", "10.0.0.2")]);
+  assert.deepEqual(bench.told("10.0.0.1"), { b: "2" });
+  assert.deepEqual(bench.told("10.0.0.2"), { b: "2" });
+});
+
+Deno.test("SupervisorCatalog refuses bad entries one by one and keeps what the apps had", async () => {
+  using bench = new Bench();
+  await bench.offer([entry("a", "1", "10.0.0.1"), entry("b", "1", "10.0.0.1")]);
+  const outcome = await bench.offer([
+    { app: "a", agentList: ["10.0.0.1"] },
+    entry("b", "2", "10.0.0.1", "nonsense", null),
+    { version: "1", agentList: [] },
+    entry("", "1"),
+    { app: "c", version: 1, agentList: ["10.0.0.1"] },
+    { app: "d", version: "1", agentList: "10.0.0.1" },
+    null,
+    "text",
+    { app: ["x"], version: "1", agentList: [] },
+  ]);
+  assert.ok(outcome.result === "applied");
+  assert.deepEqual(bench.told("10.0.0.1"), { a: "1", b: "2" });
+  assert.deepEqual(outcome.refused.map(({ entry, app }) => [entry, app]), [
+    [0, "a"],
+    [1, "b"],
+    [2, undefined],
+    [3, ""],
+    [4, "c"],
+    [5, "d"],
+    [6, undefined],
+    [7, undefined],
+    [8, undefined],
+  ]);
+  assert.match(outcome.refused[1]?.reason ?? "", /2 of agentList are no addresses, the first is "nonsense"/);
+  assert.equal(bench.log.matching(/WRN.*entry/).length, 9);
+});
+
+Deno.test("SupervisorCatalog lets the later entry of one app count where both name an agent", async () => {
+  using bench = new Bench();
+  await bench.offer([entry("a", "1", "10.0.0.1", "10.0.0.2"), entry("a", "2", "10.0.0.2")]);
+  assert.deepEqual(bench.told("10.0.0.1"), { a: "1" });
+  assert.deepEqual(bench.told("10.0.0.2"), { a: "2" });
+});
+
+Deno.test("SupervisorCatalog takes addresses in any spelling and names such as __proto__", async () => {
+  using bench = new Bench();
+  await bench.offer([
+    entry("__proto__", "1", " 10.0.0.1", "::ffff:10.0.0.2", "FD00::0:1"),
+    entry("constructor", "2", "10.0.0.1"),
+  ]);
+  assert.equal(
+    new TextDecoder().decode(bench.keeper.current?.for("10.0.0.1").reply),
+    '{"data":{"__proto__":"1","constructor":"2"}}',
+  );
+  assert.equal(bench.keeper.current?.for("10.0.0.2").apps.size, 1);
+  assert.equal(bench.keeper.current?.for("fd00::1").apps.size, 1);
+});
+
+Deno.test("SupervisorCatalog changes nothing for a body without a list", async () => {
+  using bench = new Bench();
+  await bench.offer([entry("a", "1", "10.0.0.1")]);
+  for (const body of [undefined, null, {}, { result: null }, { result: {} }, [], "x", 1]) {
+    const outcome = await bench.keeper.offer(body);
+    assert.equal(outcome.result, "rejected");
+    assert.deepEqual(bench.told("10.0.0.1"), { a: "1" });
+  }
+});
+
+Deno.test("SupervisorCatalog says when nothing has changed", async () => {
+  using bench = new Bench();
+  await bench.offer([entry("a", "1", "10.0.0.1"), entry("b", "1", "10.0.0.1")]);
+  const before = bench.keeper.current;
+  const outcome = await bench.offer([entry("b", "1", "10.0.0.1"), entry("a", "1", "10.0.0.1")]);
+  assert.equal(outcome.result, "unchanged");
+  assert.equal(bench.keeper.current, before);
+});
+
+const FOUR = [entry("a", "1", "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4")];
+
+Deno.test("SupervisorCatalog holds a catalog that would empty too many agents when supervisor does not confirm it", async () => {
+  using bench = new Bench();
+  await bench.offer(FOUR);
+  bench.answers = [new Error("supervisor is not there")];
+  const outcome = await bench.offer([entry("a", "2", "10.0.0.1")]);
+  assert.equal(outcome.result, "held");
+  assert.equal(bench.asked, 1);
+  assert.deepEqual(bench.told("10.0.0.1"), { a: "1" });
+  assert.deepEqual(bench.told("10.0.0.4"), { a: "1" });
+  assert.equal(bench.log.matching(/ERR.*held back.*3 of 4 agents/).length, 1);
+});
+
+Deno.test("SupervisorCatalog applies an emptying catalog that supervisor says again", async () => {
+  using bench = new Bench();
+  await bench.offer(FOUR);
+  bench.answers = [{ result: [] }];
+  assert.equal((await bench.offer([])).result, "applied");
+  assert.deepEqual(bench.told("10.0.0.1"), {});
+});
+
+Deno.test("SupervisorCatalog takes supervisor's word instead of an emptying cast", async () => {
+  using bench = new Bench();
+  await bench.offer(FOUR);
+  bench.answers = [{ result: [entry("a", "2", "10.0.0.1", "10.0.0.2", "10.0.0.3")] }];
+  assert.equal((await bench.offer([])).result, "applied");
+  assert.deepEqual(bench.told("10.0.0.1"), { a: "2" });
+  assert.deepEqual(bench.told("10.0.0.4"), {}, "one of four is not above the share");
+});
+
+Deno.test("SupervisorCatalog holds when supervisor gives two different emptying answers, until it repeats one", async () => {
+  using bench = new Bench();
+  await bench.offer(FOUR);
+  bench.answers = [{ result: [entry("a", "1", "10.0.0.1")] }];
+  assert.equal((await bench.offer([])).result, "held");
+  assert.deepEqual(bench.told("10.0.0.2"), { a: "1" });
+  assert.equal((await bench.offer([entry("a", "1", "10.0.0.1")])).result, "applied", "the next sync says it again");
+  assert.deepEqual(bench.told("10.0.0.2"), {});
+});
+
+Deno.test("SupervisorCatalog applies at the share and asks above it", async () => {
+  using bench = new Bench(0.5);
+  await bench.offer(FOUR);
+  assert.equal((await bench.offer([entry("a", "1", "10.0.0.1", "10.0.0.2")])).result, "applied");
+  assert.equal(bench.asked, 0);
+});
+
+Deno.test("SupervisorCatalog asks twice before it believes a first catalog without any app", async () => {
+  using bench = new Bench();
+  bench.answers = [new Error("gone")];
+  assert.equal((await bench.offer([])).result, "held");
+  assert.equal(bench.told("10.0.0.1"), "exception");
+  bench.answers = [{ result: [] }];
+  assert.equal((await bench.offer([])).result, "applied");
+  assert.deepEqual(bench.told("10.0.0.1"), {});
+});
+
+Deno.test("SupervisorCatalog handles offers in the order in which they came", async () => {
+  using bench = new Bench();
+  const large = Array.from({ length: 20_000 }, (_, i) => `10.2.${i >> 8}.${i & 255}`);
+  const outcomes = await Promise.all([
+    bench.offer([entry("a", "1", ...large)]),
+    bench.offer([entry("a", "2", ...large)]),
+    bench.offer([entry("a", "3", ...large)]),
+  ]);
+  assert.deepEqual(outcomes.map(({ result }) => result), ["applied", "applied", "applied"]);
+  assert.deepEqual(bench.told("10.2.0.1"), { a: "3" });
+});
+
+Deno.test("SupervisorCatalog takes 50,000 agents with ten apps each", async () => {
+  using bench = new Bench();
+  const agents = Array.from({ length: 50_000 }, (_, i) => `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`);
+  const outcome = await bench.offer(Array.from({ length: 10 }, (_, i) => entry(`app${i}`, `1.${i}`, ...agents)));
+  assert.deepEqual(outcome, { result: "applied", apps: 10, agents: 50_000, refused: [] });
+  assert.equal(Object.keys(bench.told("10.0.195.79") as object).length, 10);
+  const catalog = bench.keeper.current;
+  assert.equal(catalog?.for("10.0.0.0"), catalog?.for("10.0.195.79"), "agents that may run the same share one set");
+});
+
+Deno.test("SupervisorCatalog tells agents what a plain map would, whatever the list", async () => {
+  const ip = fc.integer({ min: 1, max: 5 }).map((n) => `10.0.0.${n}`);
+  const valid = fc.record({
+    app: fc.constantFrom("a", "b", "__proto__"),
+    version: fc.constantFrom("1", "2"),
+    agentList: fc.array(ip, { maxLength: 5 }),
+  });
+  const list = fc.array(fc.oneof({ weight: 4, arbitrary: valid }, { weight: 1, arbitrary: fc.anything() }), {
+    maxLength: 8,
+  });
+  await fc.assert(
+    fc.asyncProperty(list, async (entries) => {
+      using bench = new Bench(1);
+      await bench.offer([entry("z", "9", "10.0.0.9")]);
+      const outcome = await bench.offer(entries);
+      assert.notEqual(outcome.result, "rejected");
+      const expected = new Map<string, Map<string, string>>();
+      for (const each of entries) {
+        const { app, version, agentList } = (each ?? {}) as Record<string, unknown>;
+        if (
+          typeof app !== "string" || app === "" || typeof version !== "string" || version === "" ||
+          !Array.isArray(agentList)
+        ) continue;
+        for (const agent of agentList) expected.set(agent, (expected.get(agent) ?? new Map()).set(app, version));
+      }
+      for (let n = 1; n <= 5; n++) {
+        const apps = bench.keeper.current?.for(`10.0.0.${n}`).apps;
+        assert.deepEqual(new Map([...apps ?? []].sort()), new Map([...expected.get(`10.0.0.${n}`) ?? []].sort()));
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+Deno.test("LocalCatalog tells every agent the same and takes nothing in", async () => {
+  const catalog = new LocalCatalog({ app1: "1.0.1", app2: "1.0.2" });
+  const told = (ip: string) => new TextDecoder().decode(catalog.current.for(ip).reply);
+  assert.equal(told("10.0.0.1"), '{"data":{"app1":"1.0.1","app2":"1.0.2"}}');
+  assert.equal(told("fd00::1"), told("10.0.0.1"));
+  assert.equal((await catalog.offer()).result, "rejected");
+});
