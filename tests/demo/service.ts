@@ -1,0 +1,81 @@
+import { BINARY, requireBinary } from "../support/binary.ts";
+import { freePort } from "../support/free_port.ts";
+import type { RabbitServer } from "../support/rabbitmq.ts";
+import { waitFor } from "../support/wait_for.ts";
+import { AGENT_TIMEOUT_MS, EXCHANGE } from "./stage.ts";
+
+const START_TIMEOUT_MS = 30_000;
+
+/** The compiled program, running with the demo's configuration. Leaving its `await using` scope stops it. */
+export class Service implements AsyncDisposable {
+  readonly configFile: string;
+  readonly logFile: string;
+  readonly port: number;
+  readonly #child: Deno.ChildProcess;
+  readonly #logged: Promise<void>;
+  #status: Deno.CommandStatus | undefined;
+
+  private constructor(folder: string, port: number) {
+    this.configFile = `${folder}/conf.properties`;
+    this.logFile = `${folder}/elves-heartbeat.log`;
+    this.port = port;
+    const log = Deno.openSync(this.logFile, { write: true, create: true });
+    this.#child = new Deno.Command(BINARY, {
+      args: ["run", "--config", this.configFile],
+      cwd: folder,
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    this.#child.status.then((status) => this.#status = status);
+    this.#logged = this.#child.stderr.pipeTo(log.writable);
+  }
+
+  /** Writes the configuration into the folder and starts the program with it. */
+  static async start(folder: string, rabbit: RabbitServer): Promise<Service> {
+    await requireBinary();
+    const port = freePort();
+    await Deno.writeTextFile(`${folder}/conf.properties`, configuration(port, rabbit));
+    return new Service(folder, port);
+  }
+
+  /** Waits until it takes beats. */
+  async ready(): Promise<void> {
+    await waitFor(async () => {
+      const log = await Deno.readTextFile(this.logFile);
+      if (this.#status !== undefined) throw new Error(`elves-heartbeat ended with code ${this.#status.code}:\n${log}`);
+      return log.includes("beats on ");
+    }, { timeoutMs: START_TIMEOUT_MS, what: "beats to be taken" });
+  }
+
+  /** Settles when it has ended by itself. */
+  async ended(): Promise<string> {
+    const { code } = await this.#child.status;
+    await this.#logged;
+    return `elves-heartbeat ended with code ${code}:\n${await Deno.readTextFile(this.logFile)}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#status === undefined) this.#child.kill("SIGTERM");
+    await this.#child.status;
+    await this.#logged;
+  }
+}
+
+function configuration(port: number, rabbit: RabbitServer): string {
+  return `# Written by the demo. Its timeouts are short, so that something happens while one watches.
+mq.ip = ${rabbit.host}
+mq.port = ${rabbit.port}
+mq.user = ${rabbit.user}
+mq.password = ${rabbit.password}
+mq.exchange = ${EXCHANGE}
+
+auth.mode = supervisor
+
+thrift.heartbeat.host = 127.0.0.1
+thrift.heartbeat.port = ${port}
+
+# The default is 10m, for agents that beat every minute.
+agent.timeout = ${AGENT_TIMEOUT_MS / 1000}s
+`;
+}
