@@ -458,7 +458,6 @@ test_all() {
   lock_toolchain
   find_development_deno
   unlock_toolchain
-  PATH=$(dirname "$DENO"):$PATH
   step ./install.sh build
   step "$DENO" fmt --check
   step "$DENO" lint
