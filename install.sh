@@ -24,7 +24,7 @@ declare -A NPM_SHA512=(
 )
 
 # What the executable may do, for ever: serve and connect, read its files, read these variables; nothing else.
-PERMISSIONS=(--no-prompt --allow-net --allow-read "--allow-env=JOURNAL_STREAM,NOTIFY_SOCKET")
+PERMISSIONS=(--no-prompt --allow-net --allow-read --allow-env=JOURNAL_STREAM)
 
 usage() {
   cat <<EOF
@@ -171,19 +171,19 @@ npm_toolchain_or_explain() {
 }
 
 # find_compiler: sets DENO, RUNTIME (the executable that `deno compile` adds the program to; empty: Deno's own download)
-# and ORIGIN, where that runtime comes from.
+# and ORIGIN, which tells where that runtime comes from.
 find_compiler() {
   RUNTIME=$TOOLCHAIN/denort-$NPM_RUNTIME_VERSION
   if [ -n "${DENORT_BIN:-}" ]; then
     [ -f "$DENORT_BIN" ] || die "DENORT_BIN names no file: $DENORT_BIN"
     find_deno
-    RUNTIME=$DENORT_BIN ORIGIN="DENORT_BIN"
+    RUNTIME=$DENORT_BIN ORIGIN="runtime from DENORT_BIN"
   elif [ -f "$RUNTIME" ]; then
     use_npm_runtime
   else
     find_deno
     if runtime_from_deno; then
-      RUNTIME='' ORIGIN="Deno's release host"
+      RUNTIME='' ORIGIN="runtime from Deno's release host"
     else
       npm_toolchain_or_explain
       runtime_from_npm
@@ -194,7 +194,7 @@ find_compiler() {
 
 use_npm_runtime() {
   npm_deno "$NPM_RUNTIME_VERSION"
-  ORIGIN="npm @vltpkg/cli-linux-x64@0.0.0-18"
+  ORIGIN="runtime from npm @vltpkg/cli-linux-x64@0.0.0-18"
 }
 
 # Deno downloads its runtime when it first compiles something, so let it compile an empty program, within bounds.
@@ -238,7 +238,7 @@ build_binary() {
   local dir=$TEMP_DIR excluded=()
   write_build_info
   exclude_test_packages
-  quietly "compiling with Deno $(deno_version "$DENO"), runtime from $ORIGIN" \
+  quietly "compiling with Deno $(deno_version "$DENO"), $ORIGIN" \
     compile "$dir/$NAME" "${excluded[@]}" || die "the build failed"
   env -i "$dir/$NAME" version >"$dir/version" 2>&1 || {
     cat "$dir/version" >&2
