@@ -1,0 +1,58 @@
+import { BINARY, requireBinary } from "../support/binary.ts";
+import type { RabbitServer } from "../support/rabbitmq.ts";
+import { Child } from "./processes.ts";
+
+const MAIN = new URL("../../src/main.ts", import.meta.url).pathname;
+
+/** What every agent may run in the benches. */
+export const LOCAL_APPS = { deploy: "2.0.1", logclean: "1.0.0", backup: "3.2.0" };
+
+/** elves-heartbeat in a process of its own: from its sources on this runtime, or the compiled executable. */
+export interface Product extends AsyncDisposable {
+  readonly process: Child;
+  readonly port: number;
+  /** Where its RabbitMQ virtual host is. */
+  readonly mqUrl: string;
+}
+
+/** Starts it and waits until it takes beats and calls. Each gets a virtual host of its own: one queue, one reader. */
+export async function startProduct(how: "source" | "binary", rabbit: RabbitServer): Promise<Product> {
+  if (how === "binary") await requireBinary();
+  const vhost = `bench-${how}-${crypto.randomUUID().slice(0, 8)}`;
+  await rabbit.rabbitmqctl(["add_vhost", vhost]);
+  await rabbit.rabbitmqctl(["set_permissions", "-p", vhost, rabbit.user, ".*", ".*", ".*"]);
+  const folder = await Deno.makeTempDir({ prefix: "hb-bench-" });
+  const config = `${folder}/conf.properties`;
+  await Deno.writeTextFile(config, configuration(rabbit, vhost));
+  const run = ["run", "--config", config];
+  const process = how === "binary"
+    ? new Child(BINARY, run)
+    : new Child(Deno.execPath(), ["run", "--no-prompt", "--allow-all", MAIN, ...run]);
+  try {
+    const [, port] = await process.wrote(/beats on \S+:(\d+)/);
+    const mqUrl = `${rabbit.url}/${vhost}`;
+    return { process, port: Number(port), mqUrl, [Symbol.asyncDispose]: () => stop(process, folder) };
+  } catch (cause) {
+    await stop(process, folder);
+    throw cause;
+  }
+}
+
+async function stop(process: Child, folder: string): Promise<void> {
+  await process[Symbol.asyncDispose]();
+  await Deno.remove(folder, { recursive: true });
+}
+
+function configuration(rabbit: RabbitServer, vhost: string): string {
+  const apps = Object.entries(LOCAL_APPS).map(([app, version]) => `'${app}':'${version}'`);
+  return `mq.ip = ${rabbit.host}
+mq.port = ${rabbit.port}
+mq.user = ${rabbit.user}
+mq.password = ${rabbit.password}
+mq.vhost = ${vhost}
+auth.mode = simple
+auth.localAppInfo = {${apps.join(",")}}
+thrift.heartbeat.host = 127.0.0.1
+thrift.heartbeat.port = 0
+`;
+}
