@@ -132,8 +132,18 @@ class Reader {
     } else if (apps !== undefined && settings["auth.mode"] !== undefined) {
       this.#warn("auth.localAppInfo", "is not used: the apps come from elves-supervisor");
     }
+    this.#tryFile("mq.tlsCa", settings["mq.tlsCa"]);
     if (settings["thrift.maxConnectionsPerIp"] > settings["thrift.maxConnections"]) {
       this.#warn("thrift.maxConnectionsPerIp", "is above thrift.maxConnections and so never reached");
+    }
+  }
+
+  #tryFile(key: Key, path: string | undefined): void {
+    if (path === undefined) return;
+    try {
+      this.#files.readFile(path);
+    } catch (cause) {
+      this.#fault(key, `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
     }
   }
 

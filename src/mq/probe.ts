@@ -1,0 +1,89 @@
+import { type Channel, type ChannelModel, connect } from "amqplib";
+import type { BrokerSettings } from "./broker.ts";
+import { explainFault } from "./faults.ts";
+import { declareExchange, declareModuleQueue, MODULE_QUEUE } from "./topology.ts";
+
+/** How long connecting and logging in may take, ms. */
+const CONNECT_MS = 5_000;
+
+/** The broker's reply code for something that does not exist (AMQP 0-9-1, constants). */
+const NOT_FOUND = 404;
+
+type ProbeSettings = Pick<BrokerSettings, "user" | "password" | "vhost" | "exchange" | "tls">;
+
+/**
+ * Logs in to one RabbitMQ server and compares the exchange and the queue that are there with what is needed. Takes no
+ * messages and makes nothing.
+ * @returns what was found, in a few words
+ * @throws Error saying what is wrong and what to change
+ */
+export async function probeBroker(
+  { host, port }: { host: string; port: number },
+  settings: ProbeSettings,
+): Promise<string> {
+  const { user, password, vhost, exchange, tls } = settings;
+  let model: ChannelModel;
+  try {
+    model = await connect(
+      {
+        protocol: tls === undefined ? "amqp" : "amqps",
+        hostname: host,
+        port,
+        username: user,
+        password,
+        vhost: encodeURIComponent(vhost),
+      },
+      { timeout: CONNECT_MS, noDelay: true, ...(tls?.ca === undefined ? {} : { ca: tls.ca }) },
+    );
+  } catch (cause) {
+    throw new Error(explainFault(cause), { cause });
+  }
+  // The refusal that matters comes back from the call that caused it.
+  model.on("error", () => {});
+  try {
+    const exchangeFound = await compare(model, {
+      exists: (channel) => channel.checkExchange(exchange),
+      declare: (channel) => declareExchange(channel, exchange),
+    });
+    const queueFound = await compare(model, {
+      exists: (channel) => channel.checkQueue(MODULE_QUEUE),
+      declare: (channel) => declareModuleQueue(channel, exchange),
+    });
+    return `logged in as ${user}; exchange ${exchange} ${exchangeFound}, queue ${MODULE_QUEUE} ${queueFound}`;
+  } finally {
+    await model.close();
+  }
+}
+
+interface Comparison {
+  exists(channel: Channel): Promise<unknown>;
+  declare(channel: Channel): Promise<unknown>;
+}
+
+/** Declares only what exists already, which compares its arguments. */
+async function compare(model: ChannelModel, { exists, declare }: Comparison): Promise<string> {
+  const absent = await attempt(model, exists);
+  if (absent !== undefined) {
+    if (absent.code === NOT_FOUND) return "not there yet (made at the start)";
+    throw new Error(explainFault(absent), { cause: absent });
+  }
+  const refused = await attempt(model, declare);
+  if (refused !== undefined) throw new Error(explainFault(refused), { cause: refused });
+  return "fits";
+}
+
+/** A refusal closes the channel, so each attempt has its own. */
+async function attempt(
+  model: ChannelModel,
+  operation: (channel: Channel) => Promise<unknown>,
+): Promise<(Error & { code?: unknown }) | undefined> {
+  const channel = await model.createChannel();
+  channel.on("error", () => {});
+  try {
+    await operation(channel);
+  } catch (cause) {
+    return cause instanceof Error ? cause : new Error(String(cause));
+  }
+  await channel.close();
+  return undefined;
+}
