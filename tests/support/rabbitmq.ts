@@ -1,15 +1,12 @@
 import { connect } from "amqplib";
 import { Buffer } from "node:buffer";
+import { freePort } from "./free_port.ts";
 
 /** Where Debian's package keeps the server and its tools. */
 const BIN = "/usr/lib/rabbitmq/bin";
 /** A broker on a busy two-core machine was seen ready in 4 to 12 s. */
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 20_000;
-/** Below the range from which the kernel takes ports of outgoing connections, so that a restart finds its port free. */
-const FIRST_PORT = 20_000;
-const LAST_PORT = 32_000;
-
 /** What a test may choose about its broker. */
 export interface RabbitOptions {
   /** More lines of rabbitmq.conf, such as `{ max_message_size: "100000" }`. */
@@ -61,6 +58,7 @@ export class RabbitServer implements AsyncDisposable {
   readonly #folder: string;
   readonly #env: Record<string, string>;
   #process: Deno.ChildProcess | undefined;
+  #exited: Deno.CommandStatus | undefined;
   #paused = false;
 
   constructor({ folder, port, distPort, epmdPort }: Place) {
@@ -97,11 +95,11 @@ export class RabbitServer implements AsyncDisposable {
       stderr: "null",
     }).spawn();
     this.#process = process;
-    let exited: Deno.CommandStatus | undefined;
-    process.status.then((status) => exited = status);
+    this.#exited = undefined;
+    process.status.then((status) => this.#exited = status);
     const deadline = performance.now() + START_TIMEOUT_MS;
     while (!await this.#answers()) {
-      if (exited !== undefined) throw new Error(`rabbitmq-server ended with code ${exited.code}: ${await this.log()}`);
+      await this.#requireRunning();
       if (performance.now() > deadline) throw new Error(`no broker after ${START_TIMEOUT_MS} ms: ${await this.log()}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
@@ -118,7 +116,8 @@ export class RabbitServer implements AsyncDisposable {
   /** Kills the server at once, as a power failure would. */
   async kill(): Promise<void> {
     if (this.#process === undefined) return;
-    this.#signal("SIGKILL");
+    // Ctrl-C in a terminal reaches the server too, and ends it.
+    if (this.#exited === undefined) this.#signal("SIGKILL");
     await this.#ended();
   }
 
@@ -151,13 +150,29 @@ export class RabbitServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
-    await this.#run("/usr/bin/epmd", ["-port", this.#env.ERL_EPMD_PORT ?? "", "-kill"]);
-    await Deno.remove(this.#folder, { recursive: true });
+    try {
+      await this.#run("/usr/bin/epmd", ["-port", this.#env.ERL_EPMD_PORT ?? "", "-kill"]);
+    } catch (cause) {
+      // A server that was stopped while it started has not started its port mapper yet.
+      if (!String(cause).includes("Cannot connect")) throw cause;
+    } finally {
+      await Deno.remove(this.#folder, { recursive: true });
+    }
   }
 
   /** The Erlang machine's pid; the process that was started is the shell around it. */
   #signal(signal: Deno.Signal): void {
-    Deno.kill(Number(Deno.readTextFileSync(`${this.#folder}/pid`)), signal);
+    try {
+      Deno.kill(Number(Deno.readTextFileSync(`${this.#folder}/pid`)), signal);
+    } catch (cause) {
+      // No pid file, or no such process: it is just ending by itself.
+      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    }
+  }
+
+  async #requireRunning(): Promise<void> {
+    if (this.#exited === undefined) return;
+    throw new Error(`rabbitmq-server ended with code ${this.#exited.code}: ${await this.log()}`);
   }
 
   async #ended(): Promise<void> {
@@ -192,17 +207,5 @@ export class RabbitServer implements AsyncDisposable {
     const text = Buffer.from(stdout).toString();
     if (!success) throw new Error(`${command} ${args.join(" ")}: ${text}${Buffer.from(stderr)}`);
     return text;
-  }
-}
-
-function freePort(): number {
-  for (;;) {
-    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
-    try {
-      Deno.listen({ hostname: "127.0.0.1", port }).close();
-      return port;
-    } catch (cause) {
-      if (!(cause instanceof Deno.errors.AddrInUse)) throw cause;
-    }
   }
 }
