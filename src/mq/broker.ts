@@ -1,0 +1,247 @@
+import {
+  type Channel,
+  type ChannelModel,
+  connect,
+  type Options,
+  type RecoveringChannelModel,
+  type SocketOptions,
+} from "amqplib";
+import type { CatalogUpdates } from "../apps/keeper.ts";
+import { retryDelayMs } from "../backoff.ts";
+import type { Clock } from "../clock.ts";
+import type { Fleet } from "../fleet/fleet.ts";
+import { FaultLog, type Logger } from "../log.ts";
+import type { Slices } from "../slices.ts";
+import { Actions } from "./actions.ts";
+import { Calls } from "./calls.ts";
+import { explainFault } from "./faults.ts";
+import { Replies } from "./replies.ts";
+import { Session } from "./session.ts";
+import { MqStats } from "./stats.ts";
+
+/** How often each side shows the other that it lives, s; two missed in a row end the connection. */
+const HEARTBEAT_S = 10;
+/** How long connecting and logging in may take, ms. */
+const CONNECT_MS = 10_000;
+/** How long closing in order may take before the connection is broken off, ms. */
+const CLOSE_MS = 1_500;
+
+/** Where RabbitMQ is and how it is used. */
+export interface BrokerSettings {
+  /** Tried in turn. */
+  readonly hosts: readonly { readonly host: string; readonly port: number }[];
+  readonly user: string;
+  readonly password: string;
+  readonly vhost: string;
+  /** The modules' exchange. */
+  readonly exchange: string;
+  /** Given: TLS, with a certificate authority (PEM) or else the system's. */
+  readonly tls?: { readonly ca?: string } | undefined;
+  /** The largest message that is parsed, bytes. */
+  readonly maxBodyBytes: number;
+  /** What agentInfo gives to calls with an id in mqtype. */
+  readonly callIdResult: "list" | "object";
+  /** Id of this process, shown in RabbitMQ's list of connections. */
+  readonly instance: string;
+}
+
+/** Whom the broker's messages concern. */
+export interface BrokerPeers {
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly fleet: Pick<Fleet, "find" | "list">;
+  readonly catalog: CatalogUpdates;
+  readonly slices: Slices;
+  /** A number in [0, 1) for the jitter of retries. */
+  readonly random?: () => number;
+  /**
+   * Called after every (re)connection, and when the queue had to be declared again, as soon as the messages that had
+   * waited are handled: supervisor's answer to a question from here on is newer than those.
+   */
+  readonly onCaughtUp: () => void;
+  /** Called when a connection is lost. */
+  readonly onDown: () => void;
+}
+
+/** How the connection stands, for readiness and status. */
+export interface BrokerState {
+  /** `connecting`: the first attempt is under way; `down`: the last one failed, or the connection was lost. */
+  readonly name: "connecting" | "down" | "up";
+  /** Since when, ms since the epoch. */
+  readonly sinceMs: number;
+  /** Why it is down. */
+  readonly fault?: string;
+}
+
+/**
+ * The connection to RabbitMQ: serves the modules' calls, and comes back for ever. Nothing else in the service waits
+ * for it.
+ */
+export class Broker {
+  readonly stats = new MqStats();
+  readonly #settings: BrokerSettings;
+  readonly #peers: BrokerPeers;
+  readonly #faults: FaultLog;
+  readonly #replies: Replies;
+  readonly #calls: Calls;
+  /** amqplib reads it at every attempt. */
+  readonly #address: Options.Connect;
+  readonly #breakOff = new AbortController();
+  /** Faults that were logged since there was a connection. */
+  readonly #told = new Set<string>();
+  #host = 0;
+  #state: BrokerState;
+  #session: Session | undefined;
+  #recovering: RecoveringChannelModel | undefined;
+  #consumes = true;
+  #closing = false;
+
+  constructor(settings: BrokerSettings, peers: BrokerPeers) {
+    this.#settings = settings;
+    this.#peers = peers;
+    const { clock, log } = peers;
+    const now = () => clock.monotonic();
+    this.#state = { name: "connecting", sinceMs: clock.wall() };
+    this.#faults = new FaultLog(log, now);
+    this.#replies = new Replies({
+      stats: this.stats,
+      now,
+      onRefused: (fault) => this.#faults.warn("mq.reply", "mq: an answer was not taken: {fault}", { fault }),
+    });
+    this.#calls = new Calls({
+      actions: new Actions({ ...peers, callIdResult: settings.callIdResult }),
+      replies: this.#replies,
+      stats: this.stats,
+      exchange: settings.exchange,
+      maxBodyBytes: settings.maxBodyBytes,
+      now,
+      log,
+      faults: this.#faults,
+    });
+    this.#address = {
+      protocol: settings.tls === undefined ? "amqp" : "amqps",
+      username: settings.user,
+      password: settings.password,
+      vhost: encodeURIComponent(settings.vhost),
+      heartbeat: HEARTBEAT_S,
+    };
+  }
+
+  /** How the connection stands. */
+  get state(): BrokerState {
+    return this.#state;
+  }
+
+  /** Begins to connect, and keeps doing so; does not wait for the connection. */
+  async start(): Promise<void> {
+    this.#chooseHost(0);
+    const recovering = await connect(this.#address, {
+      ...this.#socketOptions(),
+      recovery: {
+        waitForConnect: false,
+        calculateDelay: (failures) => retryDelayMs(failures, this.#peers.random),
+        setup: (model: ChannelModel) => this.#setUp(model),
+      },
+    });
+    this.#recovering = recovering;
+    // The end of the connection follows and tells the same; without a listener the error would be thrown.
+    recovering.on("error", () => {});
+    recovering.on("connect", () => this.#up());
+    recovering.on("connect-failed", (cause) => this.#down(cause));
+    recovering.on("disconnect", (cause) => this.#disconnected(cause));
+  }
+
+  /** Takes no more messages and waits until those in work are answered and acknowledged. */
+  async stopConsuming(): Promise<void> {
+    this.#consumes = false;
+    await this.#session?.stopConsuming();
+  }
+
+  /** Sends what waits to be sent and closes the connection, in order if the broker answers in time. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, CLOSE_MS));
+    try {
+      if (this.#state.name === "up") await Promise.race([this.#session?.close(), late]);
+      await Promise.race([this.#recovering?.close(), late]);
+    } finally {
+      clearTimeout(timer);
+      this.#breakOff.abort();
+    }
+  }
+
+  /**
+   * Opens a channel for other work.
+   * @throws when there is no connection
+   */
+  async channel(): Promise<Channel> {
+    if (this.#state.name !== "up" || this.#session === undefined) throw new Error("there is no connection to RabbitMQ");
+    return await this.#session.channel();
+  }
+
+  async #setUp(model: ChannelModel): Promise<void> {
+    this.#session = new Session(model, {
+      exchange: this.#settings.exchange,
+      replies: this.#replies,
+      faults: this.#faults,
+      handle: (message) => this.#calls.handle(message),
+      caughtUp: () => this.#caughtUp(),
+      consumes: () => this.#consumes,
+    });
+    await this.#session.open();
+  }
+
+  #socketOptions(): SocketOptions & { signal: AbortSignal } {
+    return {
+      // Without it one call at a time takes 40 ms (measured): the answer waits for a delayed TCP acknowledgement.
+      noDelay: true,
+      timeout: CONNECT_MS,
+      signal: this.#breakOff.signal,
+      clientProperties: { connection_name: `elves-heartbeat ${this.#settings.instance}` },
+      ...(this.#settings.tls?.ca === undefined ? {} : { ca: this.#settings.tls.ca }),
+    };
+  }
+
+  #chooseHost(index: number): void {
+    const { hosts } = this.#settings;
+    this.#host = index % hosts.length;
+    const host = hosts[this.#host];
+    if (host === undefined) throw new RangeError("there must be at least one RabbitMQ host");
+    this.#address.hostname = host.host;
+    this.#address.port = host.port;
+  }
+
+  #caughtUp(): void {
+    if (!this.#closing) this.#peers.onCaughtUp();
+  }
+
+  #up(): void {
+    this.stats.connections++;
+    this.#told.clear();
+    this.#state = { name: "up", sinceMs: this.#peers.clock.wall() };
+    this.#peers.log.info("mq: connected to {host}:{port}, exchange {exchange}", {
+      host: this.#address.hostname,
+      port: this.#address.port,
+      exchange: this.#settings.exchange,
+    });
+  }
+
+  #disconnected(cause: unknown): void {
+    this.stats.disconnections++;
+    this.#down(cause);
+    this.#peers.onDown();
+  }
+
+  #down(cause: unknown): void {
+    if (this.#closing) return;
+    const fault = `${this.#address.hostname}:${this.#address.port}: ${explainFault(cause)}`;
+    const sinceMs = this.#state.name === "down" ? this.#state.sinceMs : this.#peers.clock.wall();
+    this.#state = { name: "down", sinceMs, fault };
+    if (!this.#told.has(fault)) {
+      this.#told.add(fault);
+      this.#peers.log.warn("mq: no connection, beats are served meanwhile and it is tried again: {fault}", { fault });
+    }
+    this.#chooseHost(this.#host + 1);
+  }
+}

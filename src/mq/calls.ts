@@ -1,0 +1,139 @@
+import type { ConsumeMessage } from "amqplib";
+import { Buffer } from "node:buffer";
+import { QueryError } from "../fleet/query.ts";
+import type { FaultLog, Logger } from "../log.ts";
+import type { ActionCall, Actions, Answer } from "./actions.ts";
+import { type Caller, frameReply, type Parsed, parseRequest } from "./envelope.ts";
+import type { Replies } from "./replies.ts";
+import { type Action, ACTIONS, type MqStats } from "./stats.ts";
+
+/** How long peers wait for an answer, ms. */
+const CALLER_PATIENCE_MS = 5_000;
+
+/** What the handling of messages needs. */
+export interface CallsOptions {
+  readonly actions: Actions;
+  readonly replies: Pick<Replies, "send">;
+  readonly stats: MqStats;
+  /** The modules' exchange. */
+  readonly exchange: string;
+  /** The largest body that is parsed, bytes. */
+  readonly maxBodyBytes: number;
+  /** The monotonic clock, ms. */
+  readonly now: () => number;
+  readonly log: Logger;
+  readonly faults: FaultLog;
+}
+
+type Call = Extract<Parsed, { kind: "call" }>;
+type Cast = Extract<Parsed, { kind: "cast" }>;
+type Refused = Extract<Parsed, { kind: "refused" }>;
+
+/** Handles the messages of the module queue: one answer for every call that says where to. */
+export class Calls {
+  readonly #options: CallsOptions;
+
+  constructor(options: CallsOptions) {
+    this.#options = options;
+  }
+
+  /** Handles one message; never throws or rejects. Messages that are answered at once are answered synchronously. */
+  handle(message: ConsumeMessage): void | Promise<void> {
+    const deadlineMs = this.#options.now() + CALLER_PATIENCE_MS;
+    const parsed = parseRequest(message.content, message.properties, this.#options.maxBodyBytes);
+    switch (parsed.kind) {
+      case "call":
+        return this.#call(parsed, deadlineMs);
+      case "cast":
+        return this.#cast(parsed);
+      case "refused":
+        return this.#refuse(parsed, deadlineMs);
+      case "ignored":
+        this.#options.stats.ignored[parsed.reason]++;
+        return this.#options.faults.warn(`mq.${parsed.reason}`, "mq: a message is ignored: {error}", {
+          error: parsed.error,
+        });
+    }
+  }
+
+  #call(parsed: Call, deadlineMs: number): void | Promise<void> {
+    const { caller, action, params } = parsed;
+    const call: ActionCall = { action, params, dialect: caller.dialect, deadlineMs };
+    try {
+      const answer = this.#options.actions.call(call);
+      if (!(answer instanceof Promise)) return this.#answer(caller, call, answer);
+      return answer.then((ready) => this.#answer(caller, call, ready)).catch((cause) =>
+        this.#fail(caller, call, cause)
+      );
+    } catch (cause) {
+      this.#fail(caller, call, cause);
+    }
+  }
+
+  #refuse({ caller, action, error }: Refused, deadlineMs: number): void {
+    const call = { action, params: {}, dialect: caller.dialect, deadlineMs };
+    this.#options.faults.warn("mq.refused", "mq: a call from {from} is refused: {error}", { from: caller.from, error });
+    this.#answer(caller, call, this.#options.actions.refusal(call, error));
+  }
+
+  #fail(caller: Caller, call: ActionCall, cause: unknown): void {
+    if (cause instanceof QueryError) {
+      return this.#answer(caller, call, this.#options.actions.refusal(call, `[400] ${cause.message}`));
+    }
+    this.#options.log.error("mq: {action} for {from} failed: {cause}", {
+      action: call.action,
+      from: caller.from,
+      cause,
+    });
+    const answer = this.#options.actions.refusal(call, "[500] a fault in elves-heartbeat; its log has more");
+    this.#answer(caller, call, { ...answer, outcome: "failed" });
+  }
+
+  #answer(caller: Caller, call: ActionCall, answer: Answer | undefined): void {
+    if (answer === undefined) {
+      this.#options.stats.repliesLost.expired++;
+      return;
+    }
+    this.#options.stats.calls[labelOf(call.action)][answer.outcome]++;
+    const { replyTo, callId, correlationId } = caller;
+    this.#options.replies.send({
+      exchange: replyTo === undefined ? this.#options.exchange : "",
+      routingKey: replyTo ?? callId ?? "",
+      correlationId,
+      content: encode(caller, answer),
+      deadlineMs: call.deadlineMs,
+      tooLarge: (limit) => {
+        const error = `[413] the answer is larger than the broker takes (${limit} bytes): use pagesize`;
+        return encode(caller, this.#options.actions.refusal(call, error));
+      },
+    });
+  }
+
+  #cast({ from, action, params }: Cast): void | Promise<void> {
+    const { stats, faults, actions, log } = this.#options;
+    if (action !== "updateAppInfo" || actions.catalog.source === "local") {
+      stats.ignored.useless_cast++;
+      const why = action === "updateAppInfo" ? "the apps come from auth.localAppInfo" : "there is no such cast";
+      return faults.warn("mq.useless_cast", "mq: the cast {action} from {from} is ignored: {why}", {
+        action: action.slice(0, 80),
+        from,
+        why,
+      });
+    }
+    stats.casts++;
+    return actions.catalog.offer(params).then(
+      () => {},
+      (cause) => log.error("mq: updateAppInfo failed: {cause}", { cause }),
+    );
+  }
+}
+
+function labelOf(action: string): Action {
+  return ACTIONS.find((known) => known === action) ?? "unknown";
+}
+
+function encode(caller: Caller, answer: Answer): Buffer {
+  const { before, after } = frameReply(caller, answer);
+  if (typeof answer.result === "string") return Buffer.from(before + answer.result + after);
+  return Buffer.concat([Buffer.from(before), ...answer.result, Buffer.from(after)]);
+}

@@ -1,0 +1,101 @@
+import type { Channel, ConsumeMessage } from "amqplib";
+
+/** How many messages may be in work at a time. */
+const PREFETCH = 20;
+/** Without a message for this long, those that had waited are done with, ms. */
+const QUIET_MS = 1_000;
+/** After this long it is not waited for them any more, ms. */
+const CATCH_UP_MS = 10_000;
+
+/** What a consumption does with its messages. */
+export interface ConsumptionOptions {
+  /** Handles one message; must not throw or reject. */
+  readonly handle: (message: ConsumeMessage) => void | Promise<void>;
+  /** Called once, when the messages that had waited are handled. */
+  readonly caughtUp: () => void;
+}
+
+/** The consumption of one queue on one channel. */
+export class Consumption {
+  readonly #channel: Channel;
+  readonly #options: ConsumptionOptions;
+  readonly #running = new Set<Promise<void>>();
+  #tag: string | undefined;
+  /** How many messages had waited and are not handled yet; undefined once caught up. */
+  #waiting: number | undefined;
+  #quiet: ReturnType<typeof setTimeout> | undefined;
+  #limit: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(channel: Channel, options: ConsumptionOptions) {
+    this.#channel = channel;
+    this.#options = options;
+    channel.on("close", () => this.#stopTimers());
+  }
+
+  /**
+   * Begins to consume.
+   * @param waiting how many messages wait in the queue
+   */
+  async start(queue: string, waiting: number): Promise<void> {
+    this.#waiting = waiting;
+    await this.#channel.prefetch(PREFETCH);
+    const { consumerTag } = await this.#channel.consume(queue, (message) => this.#deliver(message));
+    this.#tag = consumerTag;
+    if (this.#waiting <= 0) return this.#caughtUp();
+    this.#quiet = setTimeout(() => this.#caughtUp(), QUIET_MS);
+    this.#limit = setTimeout(() => this.#caughtUp(), CATCH_UP_MS);
+  }
+
+  /** Takes no more messages and waits until those in work are handled. */
+  async stop(): Promise<void> {
+    const tag = this.#tag;
+    this.#tag = undefined;
+    this.#stopTimers();
+    if (tag !== undefined) await this.#channel.cancel(tag);
+    await Promise.all(this.#running);
+  }
+
+  #deliver(message: ConsumeMessage | null): void {
+    // The broker ends the consumption when the queue is deleted; on a fresh channel it is declared again.
+    if (message === null) return this.#leave();
+    const handled = this.#options.handle(message);
+    if (handled === undefined) return this.#done(message);
+    const running = handled.then(() => {
+      this.#running.delete(running);
+      this.#done(message);
+    });
+    this.#running.add(running);
+  }
+
+  #leave(): void {
+    this.#channel.close().catch(() => {
+      // It is closed already, which is what was wanted.
+    });
+  }
+
+  #done(message: ConsumeMessage): void {
+    try {
+      this.#channel.ack(message);
+    } catch {
+      // The channel is gone, and with it the delivery: the broker gives the message to the next consumer.
+    }
+    if (this.#waiting === undefined) return;
+    this.#waiting--;
+    if (this.#tag === undefined) return;
+    if (this.#waiting <= 0) return this.#caughtUp();
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => this.#caughtUp(), QUIET_MS);
+  }
+
+  #caughtUp(): void {
+    this.#stopTimers();
+    if (this.#waiting === undefined) return;
+    this.#waiting = undefined;
+    this.#options.caughtUp();
+  }
+
+  #stopTimers(): void {
+    clearTimeout(this.#quiet);
+    clearTimeout(this.#limit);
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Says in an operator's words what RabbitMQ refused and what to change; other errors as they are. Never contains a
+ * password.
+ */
+export function explainFault(cause: unknown): string {
+  const text = textOf(cause);
+  for (const [pattern, explain] of KNOWN) {
+    const match = pattern.exec(text);
+    if (match !== null) return explain(match.slice(1));
+  }
+  return text;
+}
+
+/** What the broker's size limit is when an error is about it, bytes. */
+export function messageSizeLimit(cause: unknown): number | undefined {
+  const limit = /message size \d+ is larger than configured max size (\d+)/.exec(textOf(cause))?.[1];
+  return limit === undefined ? undefined : Number(limit);
+}
+
+type Explanation = (parts: string[]) => string;
+
+/** Texts of RabbitMQ 3.10 to 4 (rabbit_misc.erl, rabbit_channel.erl, rabbit_reader.erl), as amqplib passes them on. */
+const KNOWN: readonly (readonly [RegExp, Explanation])[] = [
+  [
+    /inequivalent arg '([^']+)' for (queue|exchange) '([^']+)' in vhost '[^']*': received (.+?) but current is ([^"]+)/,
+    ([arg = "", kind = "", name = "", ours = "", theirs = ""]) =>
+      `${kind} '${name}' exists with ${setTo(arg, theirs)}, ${
+        setTo(arg, ours)
+      } is required: delete it, it is declared ` +
+      `again at once${kind === "exchange" ? ", or set mq.exchange to another name in all modules" : ""}`,
+  ],
+  [
+    /access to (topic|exchange|queue) '([^']*)' in (?:exchange '[^']*' in )?vhost '([^']*)' refused for user '([^']*)'/,
+    ([kind = "", name = "", vhost = "", user = ""]) =>
+      `user '${user}' lacks a permission for ${kind} '${name}': grant it with rabbitmqctl set_permissions -p '${vhost}' '${user}'`,
+  ],
+  [
+    /ACCESS_REFUSED - (Login was refused|.*Authentication failed)/,
+    () => "RabbitMQ refuses the login: check mq.user and mq.password",
+  ],
+  [
+    /vhost ([^\s"']+) not found/,
+    ([vhost = ""]) => `virtual host '${vhost}' does not exist: create it or correct mq.vhost`,
+  ],
+  [
+    /access to vhost '([^']*)' refused for user '([^']*)'/,
+    ([vhost = "", user = ""]) =>
+      `user '${user}' may not use virtual host '${vhost}': grant it with rabbitmqctl set_permissions -p '${vhost}' '${user}'`,
+  ],
+  [
+    /cannot obtain (?:exclusive )?access to locked queue '([^']*)'/,
+    ([queue = ""]) => `queue '${queue}' is exclusive to another connection: end that one, it must not be exclusive`,
+  ],
+];
+
+function setTo(arg: string, value: string): string {
+  const bare = /'([^']*)'/.exec(value)?.[1];
+  return bare === undefined ? `no ${arg}` : `${arg}=${bare}`;
+}
+
+function textOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  // Connecting to a name with several addresses fails with an error of errors that has no text of its own.
+  if (cause instanceof AggregateError && cause.message === "") return cause.errors.map(textOf).join(", ");
+  return cause.message === "" ? cause.name : cause.message;
+}

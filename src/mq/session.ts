@@ -1,0 +1,155 @@
+import type { Channel, ChannelModel, ConfirmChannel, ConsumeMessage } from "amqplib";
+import { Duplex } from "node:stream";
+import type { FaultLog } from "../log.ts";
+import { Consumption } from "./consumption.ts";
+import { explainFault } from "./faults.ts";
+import { KeptChannel } from "./kept_channel.ts";
+import type { Replies } from "./replies.ts";
+import { declareExchange, declareModuleQueue, MODULE_QUEUE } from "./topology.ts";
+
+/** How long a connection may take to close in order, ms; a stalled broker never answers. */
+const CLOSE_MS = 1_000;
+
+/** What a session needs. */
+export interface SessionOptions {
+  /** The modules' exchange. */
+  readonly exchange: string;
+  readonly replies: Replies;
+  readonly faults: FaultLog;
+  /** Handles one message of the module queue. */
+  readonly handle: (message: ConsumeMessage) => void | Promise<void>;
+  /** The messages that had waited when the consumption began are handled. */
+  readonly caughtUp: () => void;
+  /** Whether messages are taken at all; no more at the stop. */
+  readonly consumes: () => boolean;
+}
+
+/** Everything that lives and dies with one connection: its channels, and what is done on them. */
+export class Session {
+  readonly #model: ChannelModel;
+  readonly #options: SessionOptions;
+  readonly #channels: readonly KeptChannel[];
+  #consumption: Consumption | undefined;
+  #lostFor: Error | undefined;
+
+  constructor(model: ChannelModel, options: SessionOptions) {
+    this.#model = model;
+    this.#options = options;
+    // Errors are followed by the end of the connection, which tells the same; without a listener they would be thrown.
+    model.on("error", () => {});
+    model.on("close", (cause) => this.#end(cause ?? new Error("the connection was closed")));
+    model.on("blocked", (reason) => this.#block(reason));
+    model.on("unblocked", () => this.#unblock());
+    this.#channels = [this.#replyChannel(), this.#largeReplyChannel(), this.#callChannel()];
+  }
+
+  /**
+   * Opens the channels, declares what is needed and begins to consume.
+   * @throws the broker's refusal, or why the connection was lost meanwhile
+   */
+  async open(): Promise<void> {
+    this.#options.replies.connect();
+    try {
+      for (const channel of this.#channels) await channel.open();
+    } catch (cause) {
+      await this.#leave();
+      throw this.#lostFor ?? cause;
+    }
+    if (this.#lostFor !== undefined) throw this.#lostFor;
+  }
+
+  /** A channel for other work on this connection. */
+  async channel(): Promise<Channel> {
+    return await this.#model.createChannel();
+  }
+
+  /** Takes no more messages and waits until those in work are handled. */
+  async stopConsuming(): Promise<void> {
+    await this.#consumption?.stop();
+  }
+
+  /** Sends what waits to be sent and closes the channels. */
+  async close(): Promise<void> {
+    await this.#options.replies.sent();
+    for (const channel of this.#channels) await channel.close();
+  }
+
+  #replyChannel(): KeptChannel {
+    return this.#keep("answers", async (channel) => {
+      await declareExchange(channel, this.#options.exchange);
+      this.#options.replies.use(channel);
+    });
+  }
+
+  #largeReplyChannel(): KeptChannel {
+    return new KeptChannel(this.#model, {
+      create: (model) => model.createConfirmChannel(),
+      ready: (channel) => this.#options.replies.useLarge(channel as ConfirmChannel),
+      // Refused answers are its business, and it has told the log itself.
+      lost: () => {},
+      failed: (cause) => this.#drop(cause),
+    });
+  }
+
+  #callChannel(): KeptChannel {
+    return this.#keep("calls", async (channel) => {
+      const waiting = await declareModuleQueue(channel, this.#options.exchange);
+      if (!this.#options.consumes()) return;
+      const { handle, caughtUp } = this.#options;
+      this.#consumption = new Consumption(channel, { handle, caughtUp });
+      await this.#consumption.start(MODULE_QUEUE, waiting);
+    });
+  }
+
+  #keep(purpose: "answers" | "calls", ready: (channel: Channel) => Promise<void>): KeptChannel {
+    return new KeptChannel(this.#model, {
+      create: (model) => model.createChannel(),
+      ready,
+      lost: (cause) => {
+        this.#options.replies.learn(cause);
+        this.#options.faults.warn(
+          `mq.channel.${purpose}`,
+          "mq: RabbitMQ closed the channel for {purpose}, it is opened again: {fault}",
+          { purpose, fault: explainFault(cause) },
+        );
+      },
+      failed: (cause) => this.#drop(cause),
+    });
+  }
+
+  #block(reason: string): void {
+    this.#options.faults.warn("mq.blocked", "mq: RabbitMQ takes no messages at the moment ({reason})", { reason });
+    this.#options.replies.block(true);
+  }
+
+  #unblock(): void {
+    this.#options.replies.block(false);
+  }
+
+  #end(cause: Error): void {
+    this.#lostFor ??= cause;
+    for (const channel of this.#channels) channel.end();
+    this.#options.replies.disconnect();
+  }
+
+  /** Closes the connection in order, or breaks it off when the broker does not answer. */
+  async #leave(): Promise<void> {
+    if (this.#lostFor !== undefined) return;
+    const timer = setTimeout(() => this.#drop(new Error("RabbitMQ did not close the connection in time")), CLOSE_MS);
+    const gone = new Promise<void>((resolve) => this.#model.on("close", () => resolve()));
+    try {
+      await Promise.race([this.#model.close(), gone]);
+    } catch {
+      // It ended by itself first, which is what was wanted.
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Breaks the connection off; recovery makes a new one. */
+  #drop(cause: unknown): void {
+    const { stream } = this.#model.connection as unknown as { stream: unknown };
+    if (!(stream instanceof Duplex)) throw new TypeError("amqplib's connection has no stream");
+    stream.destroy(cause instanceof Error ? cause : new Error(String(cause)));
+  }
+}

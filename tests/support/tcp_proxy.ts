@@ -1,0 +1,96 @@
+/** A TCP proxy between a client and a server that can cut, stall and refuse connections. */
+export class TcpProxy implements AsyncDisposable {
+  readonly host = "127.0.0.1";
+  readonly port: number;
+  readonly #target: Deno.ConnectOptions;
+  readonly #listener: Deno.TcpListener;
+  readonly #open = new Set<Deno.Conn>();
+  readonly #jobs = new Set<Promise<void>>();
+  #stalled: PromiseWithResolvers<void> | undefined;
+  /** Connections that were taken so far. */
+  accepted = 0;
+
+  /** Listens on a free port of 127.0.0.1 and connects every client to the target. */
+  constructor(target: { hostname: string; port: number }) {
+    this.#target = target;
+    this.#listener = Deno.listen({ hostname: this.host, port: 0 });
+    this.port = this.#listener.addr.port;
+    this.#track(this.#accept());
+  }
+
+  /** Closes all connections at once; new ones are taken. */
+  cut(): void {
+    for (const connection of this.#open) close(connection);
+    this.#open.clear();
+  }
+
+  /** Passes no more bytes on, in either direction, until {@link resume}; connections stay open. */
+  stall(): void {
+    this.#stalled ??= Promise.withResolvers();
+  }
+
+  /** Passes bytes on again, those that came meanwhile first. */
+  resume(): void {
+    this.#stalled?.resolve();
+    this.#stalled = undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    this.cut();
+    this.resume();
+    while (this.#jobs.size > 0) await Promise.all(this.#jobs);
+  }
+
+  #track(job: Promise<void>): void {
+    const tracked = job.finally(() => this.#jobs.delete(tracked));
+    this.#jobs.add(tracked);
+  }
+
+  async #accept(): Promise<void> {
+    for await (const client of this.#listener) {
+      this.accepted++;
+      this.#open.add(client);
+      this.#track(this.#serve(client));
+    }
+  }
+
+  async #serve(client: Deno.Conn): Promise<void> {
+    let server: Deno.Conn;
+    try {
+      server = await Deno.connect(this.#target);
+    } catch {
+      return close(client);
+    }
+    // The client may have been cut off meanwhile.
+    if (!this.#open.has(client)) return close(server);
+    this.#open.add(server);
+    await Promise.all([this.#pass(client, server), this.#pass(server, client)]);
+    for (const connection of [client, server]) {
+      close(connection);
+      this.#open.delete(connection);
+    }
+  }
+
+  async #pass(from: Deno.Conn, to: Deno.Conn): Promise<void> {
+    const buffer = new Uint8Array(64 * 1024);
+    try {
+      for (let n = await from.read(buffer); n !== null; n = await from.read(buffer)) {
+        await this.#stalled?.promise;
+        for (let sent = 0; sent < n;) sent += await to.write(buffer.subarray(sent, n));
+      }
+    } catch {
+      // One side is gone; so is the other in a moment.
+    }
+    close(from);
+    close(to);
+  }
+}
+
+function close(connection: Deno.Conn): void {
+  try {
+    connection.close();
+  } catch {
+    // Closed already.
+  }
+}
