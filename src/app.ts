@@ -73,6 +73,8 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     lifecycle.push("RabbitMQ connection", () => broker.close());
     lifecycle.push("supervisor sync", () => sync?.pause());
 
+    const shortage = descriptorShortage(settings["thrift.maxConnections"]);
+    if (shortage !== undefined) log.warn("beat port: {shortage}", { shortage });
     const service = new HeartbeatService({ fleet, catalog, clock });
     const beats = newBeatServer(settings, service, new FaultLog(log.getChild("beats"), () => clock.monotonic()));
     beats.listen();
@@ -134,8 +136,6 @@ function newBeatServer(settings: Settings, service: HeartbeatService, faults: Fa
 }
 
 function announce(settings: Settings, { hostname, port }: { hostname: string; port: number }, log: Logger): void {
-  const shortage = descriptorShortage(settings["thrift.maxConnections"]);
-  if (shortage !== undefined) log.warn("{shortage}", { shortage });
   log.info("apps that agents may run come from {source} (auth.mode = {mode})", {
     source: appSource(settings) === "local" ? "auth.localAppInfo" : "elves-supervisor",
     mode: settings["auth.mode"],

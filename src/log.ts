@@ -57,15 +57,19 @@ function formatter({ format, journal }: LogOptions): (record: LogRecord) => stri
     return (record) =>
       json({ ...record, message: record.message.map((part) => isError(part) ? describe(part) : part) });
   }
-  const value = (part: unknown, inspect: (part: unknown) => string) => isError(part) ? describe(part) : inspect(part);
-  if (!journal) return getTextFormatter({ timestamp: "rfc3339", category: roomOf, value });
   const text = getTextFormatter({
-    timestamp: "none",
-    category: roomOf,
-    value,
-    format: ({ category, message }) => `${category}: ${message}`,
+    timestamp: journal ? "none" : "rfc3339",
+    value: (part, inspect) =>
+      isError(part) ? oneLine(describe(part)) : typeof part === "string" ? oneLine(part) : inspect(part),
+    // Messages begin with the part of the service that they are about, so the category would only repeat it.
+    format: ({ timestamp, level, message }) => journal ? message : `${timestamp} ${level} ${message}`,
   });
-  return (record) => `<${JOURNAL_PRIORITY[record.level]}>${text(record)}`;
+  return journal ? (record) => `<${JOURNAL_PRIORITY[record.level]}>${text(record)}` : text;
+}
+
+/** Text as it is, or quoted where it could otherwise pass for a log line of its own. */
+function oneLine(text: string): string {
+  return /[\p{Cc}\u2028\u2029]/u.test(text) ? JSON.stringify(text) : text;
 }
 
 function isError(value: unknown): value is Error {
@@ -76,10 +80,6 @@ function isError(value: unknown): value is Error {
 function describe(error: Error): string {
   const own = error.message === "" ? error.name : error.message;
   return isError(error.cause) ? `${own}: ${describe(error.cause)}` : own;
-}
-
-function roomOf(category: readonly string[]): string {
-  return category.slice(1).join(".");
 }
 
 /** How long a repeating fault stays silent after a line about it, ms. */
