@@ -5,7 +5,7 @@ import { Consumption } from "./consumption.ts";
 import { explainFault } from "./faults.ts";
 import { KeptChannel } from "./kept_channel.ts";
 import type { Replies } from "./replies.ts";
-import { declareExchange, declareModuleQueue, MODULE_QUEUE } from "./topology.ts";
+import { declareModuleQueue, MODULE_QUEUE } from "./topology.ts";
 
 /** How long a connection may take to close in order, ms; a stalled broker never answers. */
 const CLOSE_MS = 1_000;
@@ -76,7 +76,8 @@ export class Session {
 
   #replyChannel(): KeptChannel {
     return this.#keep("answers", async (channel) => {
-      await declareExchange(channel, this.#options.exchange);
+      // An exchange that was deleted shows when an answer goes to it; its binding is gone too.
+      await declareModuleQueue(channel, this.#options.exchange);
       this.#options.replies.use(channel);
     });
   }

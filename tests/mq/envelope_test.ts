@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { type Caller, frameReply, parseRequest } from "../../src/mq/envelope.ts";
+
+const MAX = 1024 * 1024;
+const encoder = new TextEncoder();
+
+function parse(message: unknown, properties = {}, maxBytes = MAX) {
+  return parseRequest(encoder.encode(JSON.stringify(message)), properties, maxBytes);
+}
+
+Deno.test("parseRequest tells the three dialects apart by the message alone", () => {
+  const rows = [
+    [{ mqkey: "a.heartbeat.x", mqtype: "call.ID" }, {}, ["seed", "ID", undefined]],
+    [{ mqkey: "a.heartbeat.x", mqtype: "call" }, { replyTo: "q" }, ["v033", undefined, "q"]],
+    [{ mqkey: "a.heartbeat.x.ID", mqtype: "call" }, {}, ["keyed", "ID", undefined]],
+    [{ mqkey: "a.heartbeat.x", mqtype: "call.ID" }, { replyTo: "q" }, ["seed", "ID", "q"]],
+    [{ mqkey: "a.heartbeat.x.ID", mqtype: "call" }, { replyTo: "q" }, ["keyed", "ID", "q"]],
+    [{ mqkey: "a.heartbeat.x.ID", mqtype: "call.OTHER" }, {}, ["keyed", "ID", undefined]],
+  ] as const;
+  for (const [message, properties, expected] of rows) {
+    const parsed = parse(message, properties);
+    assert.ok(parsed.kind === "call");
+    assert.deepEqual([parsed.caller.dialect, parsed.caller.callId, parsed.caller.replyTo], expected);
+    assert.deepEqual([parsed.action, parsed.caller.from], ["x", "a"]);
+  }
+});
+
+Deno.test("parseRequest takes ids of 64 characters and not of 65", () => {
+  const call = (id: string) => parse({ mqkey: "a.heartbeat.x", mqtype: `call.${id}` }).kind;
+  assert.equal(call("x".repeat(64)), "call");
+  assert.equal(call("x".repeat(65)), "ignored");
+});
+
+Deno.test("parseRequest reads a body at the limit and not above it", () => {
+  const message = { mqkey: "a.heartbeat.x", mqtype: "call" };
+  const size = JSON.stringify(message).length;
+  assert.equal(parse(message, { replyTo: "q" }, size).kind, "call");
+  const above = parse(message, { replyTo: "q" }, size - 1);
+  assert.ok(above.kind === "refused" && above.error.startsWith("[413] "));
+});
+
+Deno.test("parseRequest merges the fields of the keyed dialect with mqbody, which wins", () => {
+  const parsed = parse({ mqkey: "a.heartbeat.x.ID", mqtype: "call", ip: "1", asset: "2", mqbody: { asset: "3" } });
+  assert.ok(parsed.kind === "call");
+  assert.deepEqual(parsed.params, { ip: "1", asset: "3" });
+});
+
+Deno.test("parseRequest takes a cast whatever its reply_to", () => {
+  const parsed = parse({ mqkey: "supervisor.heartbeat.x", mqtype: "cast", mqbody: { a: 1 } }, {
+    replyTo: "supervisor",
+  });
+  assert.deepEqual(parsed, { kind: "cast", from: "supervisor", action: "x", params: { a: 1 } });
+});
+
+Deno.test("parseRequest answers any bytes that name a reply queue and throws for none", () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), (content) => {
+    const answered = parseRequest(content, { replyTo: "q" }, MAX);
+    assert.ok(answered.kind === "refused" && answered.error.startsWith("[400] "));
+    assert.equal(parseRequest(content, {}, MAX).kind, "ignored");
+  }));
+});
+
+const part = fc.constantFrom("", "a", "heartbeat", "queue", "agentInfo", "ID", "a b", "é");
+const mqkey = fc.oneof(fc.array(part, { maxLength: 6 }).map((parts) => parts.join(".")), fc.jsonValue());
+const mqtype = fc.oneof(fc.constantFrom("call", "call.", "call.ID", "call.a b", "cast"), fc.jsonValue());
+const replyTo = fc.constantFrom(undefined, "", "q", "heartbeat", "heartbeat.x", "supervisor", "heartbeats");
+const message = fc.record({ mqkey, mqtype, mqbody: fc.jsonValue(), ip: fc.jsonValue() }, { requiredKeys: [] });
+
+Deno.test("parseRequest gives every message the documented outcome", () => {
+  fc.assert(
+    fc.property(message, replyTo, (body, address) => {
+      const parsed = parse(body, { replyTo: address });
+      if (parsed.kind === "ignored") return;
+      if (body.mqtype === "cast") return assert.equal(parsed.kind, "cast");
+      assert.ok(parsed.kind === "call" || parsed.kind === "refused");
+      const { caller } = parsed;
+      assert.ok(
+        caller.replyTo === undefined
+          ? caller.callId !== undefined
+          : !/^(heartbeat|supervisor)(\.|$)/.test(caller.replyTo),
+      );
+      assert.match(caller.callId ?? "ID", /^[A-Za-z0-9_-]{1,64}$/);
+      const parts = typeof body.mqkey === "string" ? body.mqkey.split(".") : [];
+      if (parsed.kind === "refused") assert.match(parsed.error, /^\[(400|404)\] /);
+      else assert.ok(parts[1] === "heartbeat" && (parts.length === 3 || parts.length === 4));
+      if (caller.dialect === "keyed") assert.equal(caller.mqkey, body.mqkey);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+Deno.test("frameReply makes JSON of whatever the caller calls itself", () => {
+  const caller = fc.record({
+    dialect: fc.constantFrom("seed", "v033", "keyed"),
+    from: fc.string({ unit: "binary" }),
+    mqkey: fc.string({ unit: "binary" }),
+    replyTo: fc.constant(undefined),
+    callId: fc.constant("ID"),
+    correlationId: fc.constant(undefined),
+  }) as fc.Arbitrary<Caller>;
+  const head = fc.record({ count: fc.nat(), error: fc.string(), flagged: fc.boolean() }, { requiredKeys: [] });
+  fc.assert(fc.property(caller, head, (caller, head) => {
+    const { before, after } = frameReply(caller, head);
+    const reply = JSON.parse(`${before}[7]${after}`);
+    const keyed = caller.dialect === "keyed";
+    const body = keyed ? reply : reply.mqbody;
+    assert.deepEqual(keyed ? body.info : body.result, [7]);
+    assert.equal(reply.mqkey, keyed ? caller.mqkey : `heartbeat.${caller.from}`);
+    assert.equal(body.count, head.count);
+    if (head.error !== undefined) assert.equal(body.error, head.error);
+    if (keyed) assert.equal(reply.mqflag, head.error === undefined ? 1 : 0);
+    else assert.deepEqual([reply.mqtype, reply.mqflag], ["cast", "cast"]);
+  }));
+});
