@@ -1,6 +1,6 @@
 import type { BeatEffect, SimulatedAgent } from "../support/fleet_simulator.ts";
 import type { Output } from "./output.ts";
-import { AGENT_TIMEOUT_MS, type Stage } from "./stage.ts";
+import { AGENT_TIMEOUT_MS, BEAT_INTERVAL_MS, type Stage } from "./stage.ts";
 import { answerOf, type Row } from "./truth.ts";
 
 /** How often it is asked who is online, ms. */
@@ -19,7 +19,9 @@ export class Live {
   readonly #out: Output;
   readonly #random: () => number;
   #running = false;
-  readonly #states = new Map<string, string>();
+  readonly #rows = new Map<string, Row>();
+  /** What agents have done with their apps since the last line about it, and which. */
+  readonly #changes = new Map<string, string[]>();
   #beats = 0;
   #release = 0;
 
@@ -46,10 +48,8 @@ export class Live {
     this.#beats++;
     switch (effect.kind) {
       case "answered":
-        for (const app of effect.downloaded) {
-          out.event("app", `${name(agent)} downloads ${app} ${agent.apps[app]}`, "cyan");
-        }
-        for (const app of effect.removed) out.event("app", `${name(agent)} removes ${app}`, "cyan");
+        for (const app of effect.downloaded) this.#changed(agent, `downloaded ${app} ${agent.apps[app]}`);
+        for (const app of effect.removed) this.#changed(agent, `removed ${app}`);
         break;
       case "refused":
         out.event("refused", `${name(agent)} keeps what it has: ${effect.message}`, "red");
@@ -59,11 +59,26 @@ export class Live {
     }
   }
 
+  /** Agents hear of a new catalog within one interval, and get one line together. */
+  #changed({ asset }: SimulatedAgent, what: string): void {
+    const agents = this.#changes.get(what) ?? [];
+    agents.push(asset);
+    if (agents.length > 1) return;
+    this.#changes.set(what, agents);
+    setTimeout(() => {
+      this.#changes.delete(what);
+      this.#out.event("apps", `${what}: ${agents.sort().join(" ")}`, "cyan");
+    }, BEAT_INTERVAL_MS);
+  }
+
   #switchPower({ fleet, out }: Stage): void {
     const running = fleet.running;
-    const dark = fleet.agents.filter((agent) => !running.includes(agent));
-    const off = dark.length === 0 || (running.length > FEWEST_RUNNING && this.#random() < 0.5);
-    const agents = off ? running : dark;
+    // Power comes back only to agents whose absence was seen.
+    const offline = fleet.agents.filter((agent) =>
+      !running.includes(agent) && this.#rows.get(agent.ip)?.state === "offline"
+    );
+    const off = running.length > FEWEST_RUNNING && (offline.length === 0 || this.#random() < 0.5);
+    const agents = off ? running : offline;
     const agent = agents[Math.floor(this.#random() * agents.length)];
     if (agent === undefined) return;
     if (off) fleet.powerOff(agent);
@@ -83,22 +98,19 @@ export class Live {
   }
 
   #compare(row: Row): void {
-    const [ip, state] = [String(row.ip), String(row.state)];
-    const before = this.#states.get(ip);
-    this.#states.set(ip, state);
-    if (before === undefined || before === state) return;
-    if (state === "online") return this.#out.event("online", `${row.asset} ${ip} is back`, "green");
-    const silentMs = Date.parse(String(row.since)) - Number(row.last_hb_ms);
-    const text = `${row.asset} ${ip}, ${(silentMs / 1000).toFixed(1)} s after its last beat at ${row.last_hb_time}`;
-    this.#out.event("offline", text, "red");
+    const { ip, asset, state } = row;
+    const before = this.#rows.get(String(ip));
+    this.#rows.set(String(ip), row);
+    if (before === undefined || before.state === state) return;
+    const seconds = ((Date.parse(String(row.since)) - Number(before.last_hb_ms)) / 1000).toFixed(1);
+    if (state === "online") this.#out.event("online", `${asset} ${ip} is back after ${seconds} s`, "green");
+    else this.#out.event("offline", `${asset} ${ip}, ${seconds} s after its last beat at ${row.last_hb_time}`, "red");
   }
 
   #sumUp(): void {
-    const states = [...this.#states.values()];
-    const online = states.filter((state) => state === "online").length;
-    const text = `${online} online, ${
-      states.length - online
-    } offline, ${this.#beats} beats answered since the first round`;
+    const online = [...this.#rows.values()].filter(({ state }) => state === "online").length;
+    const beats = `${this.#beats} beats answered since the first round`;
+    const text = `${online} online, ${this.#rows.size - online} offline, ${beats}`;
     this.#out.event("fleet", text, "bold");
   }
 }

@@ -1,5 +1,6 @@
-import { type Channel, type ChannelModel, connect, type ConsumeMessage, type Options } from "amqplib";
+import type { Channel, ConsumeMessage, Options } from "amqplib";
 import { Buffer } from "node:buffer";
+import { AmqpConnection } from "./amqp.ts";
 
 /** How a module asks and how it is answered; PROTOCOL.md section 2 has the table. */
 export const DIALECTS = ["seed", "v0.3.3", "keyed"] as const;
@@ -30,29 +31,27 @@ export interface Conversation {
 
 /** An Elves module as far as the heartbeat module sees one: amqplib and nothing of ours. */
 export class ModuleClient implements AsyncDisposable {
-  readonly #connection: ChannelModel;
+  readonly #connection: AmqpConnection;
   readonly #channel: Channel;
   readonly #queue: string;
   readonly #exchange: string;
   readonly #name: string;
   /** Call id (which is a routing key) or correlation id to whoever waits for it. */
   readonly #waiting = new Map<string, PromiseWithResolvers<ConsumeMessage>>();
-  #closed = false;
 
-  private constructor(connection: ChannelModel, channel: Channel, place: { queue: string } & ModuleOptions) {
+  private constructor(connection: AmqpConnection, channel: Channel, place: { queue: string } & ModuleOptions) {
     this.#connection = connection;
     this.#channel = channel;
     this.#queue = place.queue;
     this.#exchange = place.exchange;
     this.#name = place.name;
-    connection.on("error", (cause: Error) => this.#waiting.forEach(({ reject }) => reject(cause)));
-    connection.on("close", () => this.#closed = true);
+    connection.lost.then((cause) => this.#waiting.forEach(({ reject }) => reject(cause)));
   }
 
   /** Connects and opens a temporary queue for replies. */
   static async open(url: string, options: ModuleOptions): Promise<ModuleClient> {
-    const connection = await connect(url, { noDelay: true });
-    const channel = await connection.createChannel();
+    const connection = await AmqpConnection.open(url);
+    const channel = await connection.model.createChannel();
     await channel.assertExchange(options.exchange, "topic", { durable: true });
     const { queue } = await channel.assertQueue("", { exclusive: true, autoDelete: true });
     const client = new ModuleClient(connection, channel, { queue, ...options });
@@ -66,9 +65,9 @@ export class ModuleClient implements AsyncDisposable {
     const mqkey = `${this.#name}.heartbeat.${action}`;
     switch (dialect) {
       case "seed":
-        return this.callWithId(id, { mqkey, mqtype: `call.${id}`, mqbody: parameters });
+        return this.#callWithId(id, { mqkey, mqtype: `call.${id}`, mqbody: parameters });
       case "keyed":
-        return this.callWithId(id, { mqkey: `${mqkey}.${id}`, mqtype: "call", ...parameters });
+        return this.#callWithId(id, { mqkey: `${mqkey}.${id}`, mqtype: "call", ...parameters });
       case "v0.3.3": {
         const properties = { replyTo: this.#queue, correlationId: id };
         return this.#send({ mqkey, mqtype: "call", mqbody: parameters }, { key: id, properties });
@@ -76,8 +75,17 @@ export class ModuleClient implements AsyncDisposable {
     }
   }
 
-  /** Sends a message as it is; its reply comes through the exchange, with the call id as the routing key. */
-  async callWithId(id: string, body: Readonly<Record<string, unknown>>): Promise<Conversation> {
+  /** Sends a keyed message as it is. */
+  callKeyed(body: Readonly<Record<string, unknown>> & { readonly mqkey: string }): Promise<Conversation> {
+    return this.#callWithId(body.mqkey.split(".").at(-1) ?? "", body);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#connection[Symbol.asyncDispose]();
+  }
+
+  /** The reply comes through the exchange, with the call id as its routing key. */
+  async #callWithId(id: string, body: Readonly<Record<string, unknown>>): Promise<Conversation> {
     await this.#channel.bindQueue(this.#queue, this.#exchange, id);
     try {
       return await this.#send(body, { key: id, properties: {} });
@@ -86,20 +94,15 @@ export class ModuleClient implements AsyncDisposable {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#closed) await this.#connection.close();
-  }
-
   async #send(
     body: Readonly<Record<string, unknown>>,
     { key, properties }: { key: string; properties: Options.Publish },
   ): Promise<Conversation> {
     const routingKey = `${this.#name}.heartbeat`;
-    const received = this.#expect(key);
     const sentMs = Date.now();
     const started = performance.now();
     this.#channel.publish(this.#exchange, routingKey, Buffer.from(JSON.stringify(body)), properties);
-    const { fields, properties: replied, content } = await received;
+    const { fields, properties: replied, content } = await this.#expect(key);
     const tookMs = performance.now() - started;
     const { exchange } = fields;
     const { replyTo, correlationId } = properties;

@@ -50,7 +50,7 @@ export class Output {
   /** One labelled line; further lines below it are indented alike. */
   labelled(label: string, lines: readonly string[]): void {
     for (const [i, line] of lines.entries()) {
-      this.line(`   ${this.paint("yellow", (i === 0 ? label : "").padEnd(9))} ${line}`);
+      this.line(`   ${i === 0 ? this.paint("yellow", label.padEnd(9)) : " ".repeat(9)} ${line}`);
     }
   }
 

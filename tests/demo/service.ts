@@ -19,7 +19,6 @@ export class Service implements AsyncDisposable {
     this.configFile = `${folder}/conf.properties`;
     this.logFile = `${folder}/elves-heartbeat.log`;
     this.port = port;
-    const log = Deno.openSync(this.logFile, { write: true, create: true });
     this.#child = new Deno.Command(BINARY, {
       args: ["run", "--config", this.configFile],
       cwd: folder,
@@ -28,7 +27,7 @@ export class Service implements AsyncDisposable {
       stderr: "piped",
     }).spawn();
     this.#child.status.then((status) => this.#status = status);
-    this.#logged = this.#child.stderr.pipeTo(log.writable);
+    this.#logged = this.#log();
   }
 
   /** Writes the configuration into the folder and starts the program with it. */
@@ -53,6 +52,12 @@ export class Service implements AsyncDisposable {
     const { code } = await this.#child.status;
     await this.#logged;
     return `elves-heartbeat ended with code ${code}:\n${await Deno.readTextFile(this.logFile)}`;
+  }
+
+  /** Not by `pipeTo`, which writes nothing into a file before the end of the stream. */
+  async #log(): Promise<void> {
+    using file = Deno.openSync(this.logFile, { write: true, create: true });
+    for await (const chunk of this.#child.stderr) file.writeSync(chunk);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,7 @@
-import { type Channel, type ChannelModel, connect, type ConsumeMessage } from "amqplib";
+import type { Channel, ConsumeMessage } from "amqplib";
 import { Buffer } from "node:buffer";
 import type { AppVersions } from "../support/fleet_simulator.ts";
+import { AmqpConnection } from "./amqp.ts";
 import type { Message } from "./module_client.ts";
 
 const QUEUE = "supervisor";
@@ -14,28 +15,24 @@ export interface CatalogEntry {
 
 /** elves-supervisor v0.3.3 as far as the heartbeat module sees it. */
 export class Supervisor implements AsyncDisposable {
-  readonly #connection: ChannelModel;
+  readonly #connection: AmqpConnection;
   readonly #channel: Channel;
   readonly #exchange: string;
   readonly #onAsked: (request: Message, reply: Message) => void;
   #catalog: readonly CatalogEntry[];
-  #closed = false;
 
-  private constructor(connection: ChannelModel, channel: Channel, options: SupervisorOptions) {
+  private constructor(connection: AmqpConnection, channel: Channel, options: SupervisorOptions) {
     this.#connection = connection;
     this.#channel = channel;
     this.#exchange = options.exchange;
     this.#catalog = options.catalog;
     this.#onAsked = options.onAsked;
-    // A broken connection shows in the next call of the module, which has one of its own to the same broker.
-    connection.on("error", () => this.#closed = true);
-    connection.on("close", () => this.#closed = true);
   }
 
   /** Connects and answers from then on. */
   static async open(url: string, options: SupervisorOptions): Promise<Supervisor> {
-    const connection = await connect(url, { noDelay: true });
-    const channel = await connection.createChannel();
+    const connection = await AmqpConnection.open(url);
+    const channel = await connection.model.createChannel();
     await channel.assertExchange(options.exchange, "topic", { durable: true });
     await channel.assertQueue(QUEUE, { durable: true });
     await channel.bindQueue(QUEUE, options.exchange, `*.${QUEUE}`);
@@ -65,7 +62,7 @@ export class Supervisor implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#closed) await this.#connection.close();
+    await this.#connection[Symbol.asyncDispose]();
   }
 
   #asked(message: ConsumeMessage | null): void {
