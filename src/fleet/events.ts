@@ -1,0 +1,73 @@
+import type { Agent, Instant } from "./agent.ts";
+
+/** Everything that other modules and operators are told about (DESIGN.md section 5). */
+export const EVENT_KINDS = [
+  "agentOnline",
+  "agentOffline",
+  "agentFlapping",
+  "agentForgotten",
+  "versionChanged",
+  "duplicateIdentity",
+  "guardOn",
+  "guardOff",
+  "catalogChanged",
+  "catalogHeld",
+] as const;
+
+/** One of {@link EVENT_KINDS}. */
+export type EventKind = typeof EVENT_KINDS[number];
+
+/** Something that happened. */
+export interface FleetEvent {
+  /** Stable: kind, address and time of the transition; a reader that drops repeated ids sees everything once. */
+  readonly id: string;
+  readonly kind: EventKind;
+  /** Canonical address of the agent; empty where the event is about the fleet or the catalog. */
+  readonly ip: string;
+  readonly asset: string;
+  /** When it happened, ms since the epoch. */
+  readonly atMs: number;
+  /** Since when the state before had held, ms since the epoch; undefined where there was none. */
+  readonly sinceMs: number | undefined;
+  /** The agent's last beat before it, ms since the epoch; undefined where the event is not about an agent. */
+  readonly lastSeenMs: number | undefined;
+  /** How long the agent had not been heard of, seconds; undefined where that means nothing. */
+  readonly awaySeconds: number | undefined;
+  /** What only this kind has to tell, such as `first` or `reason`. */
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** An event about one agent, as the agent is at this moment. */
+export function agentEvent(
+  kind: EventKind,
+  agent: Agent,
+  { at, now, details = {} }: { at: number; now: Instant; details?: Record<string, unknown> },
+): FleetEvent {
+  return {
+    id: `${kind}:${agent.ip}:${Math.floor(at)}`,
+    kind,
+    ip: agent.ip,
+    asset: agent.asset,
+    atMs: Math.floor(at),
+    sinceMs: Math.floor(agent.sinceMs),
+    lastSeenMs: Math.floor(agent.lastSeenMs),
+    awaySeconds: Math.max(0, Math.floor((now.monotonic - agent.lastBeatMs) / 1000)),
+    details,
+  };
+}
+
+/** An event about the fleet or the catalog as a whole. */
+export function serviceEvent(kind: EventKind, now: Instant, details: Record<string, unknown>): FleetEvent {
+  const atMs = Math.floor(now.wall);
+  return {
+    id: `${kind}::${atMs}`,
+    kind,
+    ip: "",
+    asset: "",
+    atMs,
+    sinceMs: undefined,
+    lastSeenMs: undefined,
+    awaySeconds: undefined,
+    details,
+  };
+}
