@@ -6,6 +6,8 @@ import { waitFor } from "./wait_for.ts";
 const CLASS_PATH = "/usr/share/java/zookeeper.jar:/usr/share/java/slf4j-simple.jar";
 /** A server on a busy two-core machine was seen ready in 1 to 5 s. */
 const START_TIMEOUT_MS = 60_000;
+/** How long one try whether it serves may take. */
+const PROBE_TIMEOUT_MS = 500;
 
 /** Starts a private ZooKeeper on a free port, with its data in a temporary folder. */
 export async function startZookeeper(): Promise<ZookeeperServer> {
@@ -119,15 +121,28 @@ export class ZookeeperServer implements AsyncDisposable {
     ].join("\n");
   }
 
-  /** The command `srvr` tells a mode only once the server takes sessions. */
+  /**
+   * The command `srvr` tells a mode only once the server takes sessions. A connection from the moment before that may
+   * stay open and mute for ever (seen in 3.8.0), so each try has an end.
+   */
   async #serves(): Promise<boolean> {
+    let connection: Deno.TcpConn;
     try {
-      using connection = await Deno.connect({ hostname: this.host, port: this.port });
+      connection = await Deno.connect({ hostname: this.host, port: this.port });
+    } catch (cause) {
+      if (cause instanceof Deno.errors.ConnectionRefused) return false;
+      throw cause;
+    }
+    const timer = setTimeout(() => connection[Symbol.dispose](), PROBE_TIMEOUT_MS);
+    try {
       await connection.write(new TextEncoder().encode("srvr"));
       return (await new Response(connection.readable).text()).includes("Mode:");
-    } catch (cause) {
-      if (cause instanceof Deno.errors.ConnectionRefused || cause instanceof Deno.errors.ConnectionReset) return false;
-      throw cause;
+    } catch {
+      // Reset by a server that is not ready, or closed by the timer: no answer either way.
+      return false;
+    } finally {
+      clearTimeout(timer);
+      connection[Symbol.dispose]();
     }
   }
 }

@@ -5,13 +5,14 @@ import { startZookeeper } from "./zookeeper.ts";
 Deno.test("startZookeeper gives a server that keeps nodes over a kill and a start", async () => {
   await using server = await startZookeeper();
   const path = "/smoke";
-  await using first = new Session(server.connectString);
-  assert.equal(await first.create(path), path);
-
+  {
+    await using session = new Session(server.connectString);
+    assert.equal(await session.create(path), path);
+  }
   await server.kill();
   await server.start();
-  await using second = new Session(server.connectString);
-  assert.equal(await second.exists(path), true);
+  await using session = new Session(server.connectString);
+  assert.equal(await session.exists(path), true);
 });
 
 /** The little of the client that these tests need, with promises. */
