@@ -1,8 +1,12 @@
 import { addressRank } from "./address.ts";
 import { type Beat, parseInstalledApps } from "./beat.ts";
+import type { Oddities } from "./identity.ts";
 
-/** `online`: it beats. `offline`: its timeout has passed; the row is kept with the time of its last beat. */
-export type AgentState = "online" | "offline";
+/**
+ * `online`: it beats. `suspect`: overdue, but not called offline yet, because the silence may be ours (grace, guard);
+ * answered like online. `offline`: its timeout has passed; the row is kept with the time of its last beat.
+ */
+export type AgentState = "online" | "suspect" | "offline";
 
 /** A moment on both clocks. */
 export interface Instant {
@@ -35,9 +39,14 @@ export class Agent {
   lastBeatMs = 0;
   /** Wall-clock time of the last beat, ms since the epoch. */
   lastSeenMs = 0;
-  /** Wall-clock time since when the state holds, ms since the epoch. */
+  /** Wall-clock time since when it has been online (suspect included) or offline, ms since the epoch. */
   sinceMs = 0;
-  /** Neighbours in the list of the agent's state; see AgentQueue. */
+  /** The same on the monotonic clock, ms. */
+  changedMs = 0;
+  /** What is odd about its identity; undefined as long as nothing was. */
+  oddities: Oddities | undefined = undefined;
+  /** The queue it stands in, and its neighbours there; see AgentQueue. */
+  queue: AgentQueue | undefined = undefined;
   previous: Agent | undefined = undefined;
   next: Agent | undefined = undefined;
 
@@ -51,13 +60,16 @@ export class Agent {
     this.lastBeatMs = now.monotonic;
     this.lastSeenMs = now.wall;
     if (beat.version !== this.version) this.version = beat.version;
-    if (beat.apps !== this.appsText) {
-      const { json, fault } = parseInstalledApps(beat.apps);
-      // One string serves for both where the agent already writes what we would.
-      this.appsText = beat.apps === json ? json : beat.apps;
-      this.appsJson = json;
-      this.appsFault = fault;
-    }
+    if (beat.apps !== this.appsText) this.install(beat.apps);
+  }
+
+  /** Takes over an app map as it came. */
+  install(apps: string): void {
+    const { json, fault } = parseInstalledApps(apps);
+    // One string serves for both where the agent already writes what we would.
+    this.appsText = apps === json ? json : apps;
+    this.appsJson = json;
+    this.appsFault = fault;
   }
 }
 
@@ -71,6 +83,7 @@ export class AgentQueue {
 
   /** Adds an agent that is in no queue, at the end. */
   push(agent: Agent): void {
+    agent.queue = this;
     agent.previous = this.#tail;
     agent.next = undefined;
     if (this.#tail === undefined) this.head = agent;
@@ -85,6 +98,7 @@ export class AgentQueue {
     else agent.previous.next = agent.next;
     if (agent.next === undefined) this.#tail = agent.previous;
     else agent.next.previous = agent.previous;
+    agent.queue = undefined;
     agent.previous = undefined;
     agent.next = undefined;
     this.size--;

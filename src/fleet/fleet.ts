@@ -1,120 +1,159 @@
-import { Agent, AgentQueue, type AgentState, type Instant } from "./agent.ts";
+import { Agent, type AgentState, type Instant } from "./agent.ts";
 import type { Beat } from "./beat.ts";
-import { addressOrder } from "./order.ts";
+import { agentEvent, type EventKind, type FleetEvent, serviceEvent } from "./events.ts";
+import { FlapDamper, type FlapOptions } from "./flaps.ts";
+import { compareIdentity } from "./identity.ts";
+import { type GuardEnd, Liveness, type LivenessOptions, type LivenessStatus } from "./liveness.ts";
 import { type AgentQuery, matches, sorted } from "./query.ts";
+import { restoredAgent, type StoredAgent } from "./stored.ts";
+import { AgentTable } from "./table.ts";
 
 /** The limits of a fleet. */
-export interface FleetOptions {
-  /** How long after its last beat an agent is offline, ms. */
-  readonly timeoutMs: number;
+export interface FleetOptions extends LivenessOptions {
   /** How long an offline agent is kept before it is forgotten, ms. */
   readonly retentionMs: number;
   /** The most rows there may be. */
   readonly max: number;
+  readonly flap: FlapOptions;
+  /** What happens to a beat that claims another address than its TCP peer has. */
+  readonly addressCheck: "off" | "warn" | "enforce";
 }
 
 /**
- * What a beat changed: a row was made (`new`), an offline agent came back (`returned`), the agent goes on (`beat`), or
- * there was no room for a new row (`full`).
+ * What a beat changed: a row was made (`new`), an offline agent came back (`returned`), the agent goes on (`beat`), there
+ * was no room for a new row (`full`), or it claimed an address that is not its own (`foreign`, with `enforce` only).
  */
-export type BeatOutcome = "new" | "returned" | "beat" | "full";
+export type BeatOutcome = "new" | "returned" | "beat" | "full" | "foreign";
 
-/** A change of an agent's state, for those who log it or tell others. */
-export interface Transition {
-  readonly kind: "online" | "offline" | "forgotten";
-  readonly agent: Agent;
-  /** Whether this is the agent's first beat ever; only with `online`. */
-  readonly first: boolean;
+/** What has changed since the changes were taken the last time. */
+export interface FleetChanges {
+  /** Rows that are new or other than before. */
+  readonly agents: readonly Agent[];
+  /** Addresses of rows that are no more. */
+  readonly forgotten: readonly string[];
+  /** What happened, in the order in which it did. */
+  readonly events: readonly FleetEvent[];
 }
 
 /** How many rows are looked at between two places where a long job may be interrupted. */
 const ROWS_PER_STEP = 512;
+/** The weight of one more beat in the measured beat interval. */
+const INTERVAL_WEIGHT = 1 / 256;
 
 /**
  * The table of all agents and the one place where liveness is decided. It has no timers and no clock: every verb takes
  * the time, brings the states up to that time first, and so answers exactly, whoever asks and whenever.
- *
- * Beats arrive in the order of time, so a queue whose head beat longest ago tells who comes due next, and going
- * offline costs the same in a fleet of any size.
  */
 export class Fleet {
   #options: FleetOptions;
-  readonly #byIp = new Map<string, Agent>();
-  readonly #byAsset = new Map<string, Agent | Set<Agent>>();
-  /** Head: the agent whose last beat is the oldest. */
-  readonly #online = new AgentQueue();
-  /** Head: the agent that has been offline for the longest time. */
-  readonly #offline = new AgentQueue();
-  #inOrder: Agent[] | undefined;
-  #transitions: Transition[] = [];
-  /** Offline rows that had to make room for new agents, since the start. */
-  evicted = 0;
+  readonly #table = new AgentTable();
+  readonly #liveness: Liveness;
+  readonly #flaps: FlapDamper;
+  readonly #dirty = new Set<Agent>();
+  #forgotten: string[] = [];
+  #events: FleetEvent[] = [];
+  #now: Instant = { monotonic: 0, wall: 0 };
+  #intervalMs: number | undefined;
+  /** Counters since the start. */
+  readonly stats = { evicted: 0, foreign: 0, conflicts: 0 };
 
-  constructor(options: FleetOptions) {
+  /** @param random a number in [0, 1), for the order in which held agents go offline */
+  constructor(options: FleetOptions, random?: () => number) {
     this.#options = options;
-  }
-
-  /** Takes in one beat. */
-  beat(beat: Beat, now: Instant): BeatOutcome {
-    this.#advance(now);
-    const known = this.#byIp.get(beat.ip);
-    if (known === undefined) return this.#add(beat, now);
-    if (known.asset !== beat.asset) {
-      this.#unindexAsset(known);
-      known.asset = beat.asset;
-      this.#indexAsset(known);
-    }
-    known.update(beat, now);
-    if (known.state === "online") {
-      this.#online.remove(known);
-      this.#online.push(known);
-      return "beat";
-    }
-    this.#offline.remove(known);
-    this.#enter(known, "online", now.wall);
-    this.#transitions.push({ kind: "online", agent: known, first: false });
-    return "returned";
+    this.#flaps = new FlapDamper(options.flap);
+    this.#liveness = new Liveness(options, {
+      offline: (agent, atMs) => this.#wentOffline(agent, atMs),
+      guardOn: (counts) => this.#emit(serviceEvent("guardOn", this.#now, counts)),
+      guardOff: (counts) => this.#guardEnded(counts),
+    }, random);
   }
 
   /**
-   * Brings every state up to this moment and returns what has changed since the last call, beats' changes included, in
-   * the order in which it happened.
+   * Takes in one beat.
+   * @param peer address of the TCP peer; undefined where it says nothing about the agent, as behind a balancer
    */
-  advance(now: Instant): Transition[] {
+  beat(beat: Beat, now: Instant, peer?: string): BeatOutcome {
     this.#advance(now);
-    const transitions = this.#transitions;
-    this.#transitions = [];
-    return transitions;
+    const { addressCheck } = this.#options;
+    const claims = addressCheck === "off" ? undefined : peer;
+    if (claims !== undefined && claims !== beat.ip) {
+      this.stats.foreign++;
+      if (addressCheck === "enforce") return "foreign";
+    }
+    const known = this.#table.get(beat.ip);
+    if (known === undefined) return this.#add(beat, now, claims);
+    this.#identify(known, beat, claims);
+    const returned = known.state === "offline";
+    // Made before the row changes, because it tells how long the agent was away.
+    const event = returned ? this.#event("agentOnline", known, now.wall) : undefined;
+    this.#measure(known, now);
+    this.#updated(known, beat, now);
+    this.#liveness.beat(known);
+    if (event === undefined) return "beat";
+    this.#entered(known, now.monotonic, now.wall);
+    this.#tell(known, "online", event);
+    return "returned";
   }
 
-  /** The monotonic time at which the next state changes if no beat comes, ms; undefined in an empty fleet. */
-  nextChangeMs(): number | undefined {
-    const { head: oldest } = this.#online;
-    const { head: longestGone } = this.#offline;
-    if (oldest === undefined && longestGone === undefined) return undefined;
-    const due = oldest === undefined ? Infinity : this.#dueMs(oldest);
-    const forgotten = longestGone === undefined ? Infinity : this.#forgottenMs(longestGone);
-    return Math.min(due, forgotten);
+  /** Takes in the rows of a former run; for an empty fleet only. Grace begins, so that agents can show themselves. */
+  restore(rows: readonly StoredAgent[], now: Instant): void {
+    this.#now = now;
+    this.#liveness.grantGrace(now);
+    const agents = rows.map((row) => restoredAgent(row, now)).sort((a, b) => a.lastBeatMs - b.lastBeatMs);
+    for (const agent of agents) {
+      this.#table.add(agent);
+      if (agent.state === "online") this.#liveness.restoreOnline(agent);
+    }
+    const offline = agents.filter((agent) => agent.state === "offline").sort((a, b) => a.changedMs - b.changedMs);
+    for (const agent of offline) this.#liveness.restoreOffline(agent);
+  }
+
+  /** Brings every state up to this moment; to be called twice a second at least. */
+  advance(now: Instant): void {
+    this.#advance(now);
+  }
+
+  /** What has changed since this was called the last time: what is to be stored and told. */
+  takeChanges(): FleetChanges {
+    const changes = { agents: [...this.#dirty], forgotten: this.#forgotten, events: this.#events };
+    this.#dirty.clear();
+    this.#forgotten = [];
+    this.#events = [];
+    return changes;
   }
 
   /** How many agents there are in each state. */
   counts(now: Instant): Record<AgentState, number> {
     this.#advance(now);
-    return { online: this.#online.size, offline: this.#offline.size };
+    return this.#liveness.counts;
+  }
+
+  /** What liveness is doing: guard and grace. */
+  status(now: Instant): LivenessStatus {
+    this.#advance(now);
+    return this.#liveness.status;
+  }
+
+  /** The mean time between two beats of an agent, ms, over the last hundreds of beats; undefined before the second. */
+  get beatIntervalMs(): number | undefined {
+    return this.#intervalMs;
   }
 
   /** The agent at a canonical address. */
   get(ip: string, now: Instant): Agent | undefined {
     this.#advance(now);
-    return this.#byIp.get(ip);
+    return this.#table.get(ip);
   }
 
-  /**
-   * The agents that match a query which names an address or an asset: a few, found by index. Newest beat first.
-   */
+  /** Whether an agent comes and goes so often that it is not told about. */
+  isFlapping(agent: Agent): boolean {
+    return this.#flaps.isFlapping(agent);
+  }
+
+  /** The agents that match a query which names an address or an asset: a few, found by index. Newest beat first. */
   find(query: AgentQuery, now: Instant): Agent[] {
     this.#advance(now);
-    return this.#indexed(query)
+    return this.#table.named(query)
       .filter((agent) => matches(agent, query))
       .sort((a, b) => b.lastBeatMs - a.lastBeatMs);
   }
@@ -126,8 +165,9 @@ export class Fleet {
   *list(query: AgentQuery, now: Instant): Generator<void, Agent[], void> {
     this.#advance(now);
     const candidates = query.ip !== undefined || query.asset !== undefined
-      ? this.#indexed(query).sort((a, b) => a.rank - b.rank)
-      : yield* this.#allInOrder();
+      ? this.#table.named(query).sort((a, b) => a.rank - b.rank)
+      : this.#table.inOrder();
+    yield;
     const found: Agent[] = [];
     for (const [i, agent] of candidates.entries()) {
       if (matches(agent, query)) found.push(agent);
@@ -136,96 +176,147 @@ export class Fleet {
     return query.sort === undefined ? found : yield* sorted(found, query.sort);
   }
 
+  /** Forgets one agent by hand; a later beat makes it new. @returns whether there was one */
+  forget(ip: string, now: Instant): boolean {
+    this.#advance(now);
+    const agent = this.#table.get(ip);
+    if (agent !== undefined) this.#forget(agent, "hand");
+    return agent !== undefined;
+  }
+
+  /** Forgets every agent that has been offline for at least this long. @returns how many */
+  prune(offlineForMs: number, now: Instant): number {
+    this.#advance(now);
+    return this.#forgetOlder(offlineForMs, "hand");
+  }
+
+  /** Ends the guard by hand; what is silent goes offline a few a second. @returns whether it was on */
+  releaseGuard(now: Instant): boolean {
+    this.#advance(now);
+    return this.#liveness.releaseGuard(now);
+  }
+
   /** Applies other limits from now on, as after a reload of the configuration. */
   reconfigure(options: FleetOptions): void {
     this.#options = options;
+    this.#liveness.reconfigure(options);
+    this.#flaps.reconfigure(options.flap);
   }
 
-  #add(beat: Beat, now: Instant): BeatOutcome {
-    if (this.#byIp.size >= this.#options.max) {
-      const { head: longestGone } = this.#offline;
+  #add(beat: Beat, now: Instant, peer: string | undefined): BeatOutcome {
+    if (this.#table.size >= this.#options.max) {
+      const { head: longestGone } = this.#liveness.offline;
       if (longestGone === undefined) return "full";
-      this.#forget(longestGone);
-      this.evicted++;
+      this.#forget(longestGone, "evicted");
+      this.stats.evicted++;
     }
     const agent = new Agent(beat.ip);
     agent.asset = beat.asset;
-    agent.update(beat, now);
-    this.#byIp.set(beat.ip, agent);
-    this.#indexAsset(agent);
-    this.#inOrder = undefined;
-    this.#enter(agent, "online", now.wall);
-    this.#transitions.push({ kind: "online", agent, first: true });
+    compareIdentity(agent, { asset: beat.asset, peer }, { now, timeoutMs: this.#options.timeoutMs });
+    this.#entered(agent, now.monotonic, now.wall);
+    this.#updated(agent, beat, now);
+    this.#table.add(agent);
+    this.#liveness.beat(agent);
+    const { id, kind, ip, asset, atMs, lastSeenMs } = this.#event("agentOnline", agent, now.wall);
+    this.#emit({
+      ...{ id, kind, ip, asset, atMs, lastSeenMs },
+      sinceMs: undefined,
+      awaySeconds: undefined,
+      details: { first: true },
+    });
     return "new";
   }
 
+  #identify(agent: Agent, beat: Beat, peer: string | undefined): void {
+    const { conflict } = compareIdentity(agent, { asset: beat.asset, peer }, {
+      now: this.#now,
+      timeoutMs: this.#options.timeoutMs,
+    });
+    if (conflict !== undefined) {
+      this.stats.conflicts++;
+      const details = conflict === "asset"
+        ? { reason: conflict, assets: [agent.asset, beat.asset] }
+        : { reason: conflict };
+      this.#emit(this.#event("duplicateIdentity", agent, this.#now.wall, details));
+    }
+    if (agent.asset !== beat.asset) this.#table.rename(agent, beat.asset);
+    if (agent.version !== beat.version && agent.version !== "") {
+      const details = { from: agent.version, to: beat.version };
+      this.#emit(this.#event("versionChanged", agent, this.#now.wall, details));
+    }
+  }
+
+  #measure(agent: Agent, now: Instant): void {
+    if (agent.state !== "online") return;
+    const passed = now.monotonic - agent.lastBeatMs;
+    this.#intervalMs = this.#intervalMs === undefined
+      ? passed
+      : this.#intervalMs + (passed - this.#intervalMs) * INTERVAL_WEIGHT;
+  }
+
+  #updated(agent: Agent, beat: Beat, now: Instant): void {
+    agent.update(beat, now);
+    this.#dirty.add(agent);
+  }
+
+  #wentOffline(agent: Agent, atMs: number): void {
+    const wall = this.#now.wall - (this.#now.monotonic - atMs);
+    const event = this.#event("agentOffline", agent, wall);
+    this.#entered(agent, atMs, wall);
+    this.#dirty.add(agent);
+    this.#tell(agent, "offline", event);
+  }
+
+  #tell(agent: Agent, to: "online" | "offline", event: FleetEvent): void {
+    const verdict = this.#flaps.transition(agent, to, agent.changedMs);
+    if (verdict !== "silent") this.#emit(event);
+    if (verdict === "flapping") this.#emit(this.#event("agentFlapping", agent, agent.sinceMs));
+  }
+
+  #entered(agent: Agent, atMs: number, wall: number): void {
+    agent.changedMs = atMs;
+    agent.sinceMs = wall;
+  }
+
   #advance(now: Instant): void {
-    for (let agent = this.#online.head; agent !== undefined; agent = this.#online.head) {
-      if (this.#dueMs(agent) > now.monotonic) break;
-      this.#online.remove(agent);
-      this.#enter(agent, "offline", now.wall - (now.monotonic - this.#dueMs(agent)));
-      this.#transitions.push({ kind: "offline", agent, first: false });
+    this.#now = now;
+    this.#liveness.advance(now);
+    for (const agent of this.#flaps.settle(now.monotonic)) {
+      this.#emit(this.#event(agent.state === "offline" ? "agentOffline" : "agentOnline", agent, agent.sinceMs));
     }
-    for (let agent = this.#offline.head; agent !== undefined; agent = this.#offline.head) {
-      if (this.#forgottenMs(agent) > now.monotonic) break;
-      this.#forget(agent);
+    this.#forgetOlder(this.#options.retentionMs, "retention");
+  }
+
+  #guardEnded(counts: { reason: GuardEnd; held: number; agents: number; heldMs: number }): void {
+    const { heldMs, ...details } = counts;
+    this.#emit(serviceEvent("guardOff", this.#now, { ...details, held_seconds: Math.round(heldMs / 1000) }));
+  }
+
+  #forgetOlder(offlineForMs: number, reason: string): number {
+    const before = this.#now.monotonic - offlineForMs;
+    let count = 0;
+    for (let agent = this.#liveness.offline.head; agent !== undefined; agent = this.#liveness.offline.head) {
+      if (agent.changedMs > before) break;
+      this.#forget(agent, reason);
+      count++;
     }
+    return count;
   }
 
-  #dueMs(agent: Agent): number {
-    return agent.lastBeatMs + this.#options.timeoutMs;
+  #forget(agent: Agent, reason: string): void {
+    this.#emit(this.#event("agentForgotten", agent, this.#now.wall, { reason }));
+    agent.queue?.remove(agent);
+    this.#table.delete(agent);
+    this.#flaps.drop(agent);
+    this.#dirty.delete(agent);
+    this.#forgotten.push(agent.ip);
   }
 
-  #forgottenMs(agent: Agent): number {
-    return this.#dueMs(agent) + this.#options.retentionMs;
+  #event(kind: EventKind, agent: Agent, at: number, details?: Record<string, unknown>): FleetEvent {
+    return agentEvent(kind, agent, { at, now: this.#now, ...(details === undefined ? {} : { details }) });
   }
 
-  #enter(agent: Agent, state: AgentState, sinceMs: number): void {
-    agent.state = state;
-    agent.sinceMs = sinceMs;
-    (state === "online" ? this.#online : this.#offline).push(agent);
-  }
-
-  #forget(agent: Agent): void {
-    this.#offline.remove(agent);
-    this.#byIp.delete(agent.ip);
-    this.#unindexAsset(agent);
-    this.#inOrder = undefined;
-    this.#transitions.push({ kind: "forgotten", agent, first: false });
-  }
-
-  #indexed({ ip, asset }: AgentQuery): Agent[] {
-    if (ip !== undefined) {
-      const agent = this.#byIp.get(ip);
-      return agent === undefined ? [] : [agent];
-    }
-    const named = asset === undefined ? undefined : this.#byAsset.get(asset);
-    if (named === undefined) return [];
-    return named instanceof Set ? [...named] : [named];
-  }
-
-  #indexAsset(agent: Agent): void {
-    if (agent.asset === "") return;
-    const named = this.#byAsset.get(agent.asset);
-    if (named === undefined) this.#byAsset.set(agent.asset, agent);
-    else if (named instanceof Set) named.add(agent);
-    else this.#byAsset.set(agent.asset, new Set([named, agent]));
-  }
-
-  #unindexAsset(agent: Agent): void {
-    const named = this.#byAsset.get(agent.asset);
-    if (named === agent) this.#byAsset.delete(agent.asset);
-    else if (named instanceof Set) {
-      named.delete(agent);
-      if (named.size === 0) this.#byAsset.delete(agent.asset);
-    }
-  }
-
-  *#allInOrder(): Generator<void, Agent[], void> {
-    if (this.#inOrder !== undefined) return this.#inOrder;
-    const ordered = addressOrder([...this.#byIp.values()]);
-    yield;
-    this.#inOrder = ordered;
-    return ordered;
+  #emit(event: FleetEvent): void {
+    this.#events.push(event);
   }
 }

@@ -59,20 +59,23 @@ const count = z.preprocess(
   z.int("a whole number, 1 or more").min(1, "a whole number, 1 or more").optional(),
 );
 
-const STATES: Readonly<Record<string, readonly AgentState[]>> = {
-  online: ["online"],
-  offline: ["offline"],
-  all: ["online", "offline"],
-};
+const STATES: ReadonlyMap<string, readonly AgentState[]> = new Map([
+  ["online", ["online"]],
+  ["suspect", ["suspect"]],
+  ["offline", ["offline"]],
+  ["all", ["online", "suspect", "offline"]],
+]);
+/** What is asked for when no state is named: a suspect agent counts as online until it is known not to be. */
+const LIVE: readonly AgentState[] = ["online", "suspect"];
 
 const QUERY = z.object({
   ip: text,
   asset: text,
   id: text,
   state: text.transform((value, context) => {
-    const states = STATES[value ?? "online"];
-    if (states !== undefined && Object.hasOwn(STATES, value ?? "online")) return new Set(states);
-    context.addIssue(`one of ${Object.keys(STATES).join(", ")}`);
+    const states = value === undefined ? LIVE : STATES.get(value);
+    if (states !== undefined) return new Set(states);
+    context.addIssue(`one of ${[...STATES.keys()].join(", ")}`);
     return z.NEVER;
   }),
   app: text,

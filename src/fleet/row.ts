@@ -30,15 +30,28 @@ function twoDigits(value: number): string {
  * have up to a million of them and the app map already is JSON text.
  *
  * Ours: `state`; `since`, when that state began (RFC 3339, UTC); `version` of the agent; `silent_seconds` since its
- * last beat; `last_hb_ms`, the last beat in ms since the epoch; with a faulty app map `apps_fault` and `apps_raw`.
+ * last beat; `last_hb_ms`, the last beat in ms since the epoch; with a faulty app map `apps_fault` and `apps_raw`; with
+ * an odd identity `peer`, the address it beats from where it claims another, and
+ * `duplicate`, what two machines seem to share and when that was last seen.
  */
 export function agentRow(agent: Agent, now: Instant): string {
   const silentSeconds = Math.max(0, Math.floor((now.monotonic - agent.lastBeatMs) / 1000));
-  const fault = agent.appsFault === undefined
-    ? ""
-    : `,"apps_fault":${JSON.stringify(agent.appsFault)},"apps_raw":${JSON.stringify(agent.appsText)}`;
   return `{"ip":"${agent.ip}","asset":${JSON.stringify(agent.asset)}` +
     `,"last_hb_time":"${localTime(agent.lastSeenMs)}","apps":${agent.appsJson},"state":"${agent.state}"` +
     `,"since":"${new Date(agent.sinceMs).toISOString()}","version":${JSON.stringify(agent.version)}` +
-    `,"silent_seconds":${silentSeconds},"last_hb_ms":${Math.floor(agent.lastSeenMs)}${fault}}`;
+    `,"silent_seconds":${silentSeconds},"last_hb_ms":${Math.floor(agent.lastSeenMs)}${oddParts(agent)}}`;
+}
+
+function oddParts({ appsFault, appsText, oddities }: Agent): string {
+  let parts = "";
+  if (appsFault !== undefined) {
+    parts += `,"apps_fault":${JSON.stringify(appsFault)},"apps_raw":${JSON.stringify(appsText)}`;
+  }
+  if (oddities === undefined) return parts;
+  if (oddities.peer !== "") parts += `,"peer":${JSON.stringify(oddities.peer)}`;
+  if (oddities.conflict !== undefined && oddities.conflictAt !== undefined) {
+    const at = new Date(oddities.conflictAt.wall).toISOString();
+    parts += `,"duplicate":{"reason":"${oddities.conflict}","at":"${at}"}`;
+  }
+  return parts;
 }

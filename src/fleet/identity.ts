@@ -1,0 +1,61 @@
+import type { Agent, Instant } from "./agent.ts";
+
+/** What two senders seem to share: an address with two assets in turn, or an address used from two peers in turn. */
+export type Conflict = "asset" | "address";
+
+/** What is remembered of an agent only when something about its identity is odd. */
+export interface Oddities {
+  /** The TCP peer of the last beat where it is not the claimed address; empty where it is. */
+  peer: string;
+  formerPeer: string | undefined;
+  formerAsset: string | undefined;
+  conflict: Conflict | undefined;
+  /** When the last sign of the conflict was seen. */
+  conflictAt: Instant | undefined;
+}
+
+/** How a beat's identity compares with the row it belongs to. */
+export interface IdentityFinding {
+  /** Whether the beat came from another address than it claims. */
+  readonly foreign: boolean;
+  /** A conflict that was not known, or was over. */
+  readonly conflict: Conflict | undefined;
+}
+
+/**
+ * Compares who beats with what is known of the row: an asset or a peer that was replaced and comes back means that two
+ * machines claim one address; a mere change means that the machine was given another name or way.
+ *
+ * @param peer the address of the TCP peer; undefined behind a balancer that does not tell
+ * @param timeoutMs how long after its last sign a conflict is over
+ */
+export function compareIdentity(
+  agent: Agent,
+  { asset, peer }: { asset: string; peer: string | undefined },
+  { now, timeoutMs }: { now: Instant; timeoutMs: number },
+): IdentityFinding {
+  const foreign = peer !== undefined && peer !== agent.ip;
+  const otherAsset = asset !== agent.asset;
+  if (!foreign && !otherAsset && agent.oddities === undefined) return { foreign, conflict: undefined };
+  const odd = agent.oddities ??= noOddities();
+  let conflict: Conflict | undefined;
+  if (otherAsset) {
+    if (odd.formerAsset === asset) conflict = "asset";
+    odd.formerAsset = agent.asset;
+  }
+  const from = foreign ? peer : "";
+  if (peer !== undefined && from !== odd.peer) {
+    if (odd.formerPeer === from) conflict = "address";
+    odd.formerPeer = odd.peer;
+    odd.peer = from;
+  }
+  if (conflict === undefined) return { foreign, conflict };
+  const known = odd.conflictAt !== undefined && now.monotonic - odd.conflictAt.monotonic <= timeoutMs;
+  odd.conflict = conflict;
+  odd.conflictAt = now;
+  return { foreign, conflict: known ? undefined : conflict };
+}
+
+function noOddities(): Oddities {
+  return { peer: "", formerPeer: undefined, formerAsset: undefined, conflict: undefined, conflictAt: undefined };
+}

@@ -1,0 +1,256 @@
+import { type Agent, AgentQueue, type Instant } from "./agent.ts";
+
+/** How the state of agents is decided. */
+export interface LivenessOptions {
+  /** How long after its last beat an agent is offline, ms. */
+  readonly timeoutMs: number;
+  /** How long after a start or a stall of ours nobody is called offline, ms; 0 for not at all. */
+  readonly graceMs: number;
+  /** The share of silent agents above which an overdue agent is held instead of called offline, 0 to 1. */
+  readonly guardShare: number;
+  /** The least number of agents at which the guard acts. */
+  readonly guardMinAgents: number;
+  /** The longest time that the guard holds, ms. */
+  readonly guardMaxHoldMs: number;
+}
+
+/** Why the guard ended: enough agents were back, it held as long as it may, or somebody released it. */
+export type GuardEnd = "recovered" | "maxHold" | "released";
+
+/** Who is told what liveness decides. */
+export interface LivenessListener {
+  /** An agent went offline at that monotonic time, ms. */
+  offline(agent: Agent, atMs: number): void;
+  guardOn(counts: { silent: number; agents: number }): void;
+  guardOff(counts: { reason: GuardEnd; held: number; agents: number; heldMs: number }): void;
+}
+
+/** What liveness is doing beside counting. */
+export interface LivenessStatus {
+  /** Monotonic time since when the guard holds, ms; undefined when it does not. */
+  readonly guardSinceMs: number | undefined;
+  /** Monotonic time until which grace lasts, ms; in the past when it is over. */
+  readonly graceUntilMs: number;
+}
+
+/** A gap this long between two looks means that this process stood still: looks come twice a second. */
+const STALL_MS = 2_500;
+/** How far the wall clock may move against the monotonic one before that counts as a step of the clock, ms. */
+const CLOCK_STEP_MS = 2_000;
+/** The least number of held agents that may go offline within a second when the guard ends. */
+const MIN_RELEASE = 20;
+/** The share of the fleet that may. */
+const RELEASE_SHARE = 0.02;
+
+/**
+ * Decides who is online, suspect and offline. Beats come in the order of time, so each queue's head has been silent for
+ * the longest time and every step costs the same in a fleet of any size.
+ *
+ *   beat -> fresh -> quiet (half the timeout) -> offline (the timeout)
+ *                                             -> held (suspect), by grace or guard -> leaving (suspect) -> offline
+ */
+export class Liveness {
+  #options: LivenessOptions;
+  readonly #listener: LivenessListener;
+  readonly #random: () => number;
+  /** Online, silent for less than half the timeout. */
+  readonly #fresh = new AgentQueue();
+  /** Online, silent for half the timeout or longer. */
+  readonly #quiet = new AgentQueue();
+  /** Suspect: overdue, but not called offline while grace or the guard holds. */
+  readonly #held = new AgentQueue();
+  /** Suspect: no longer held, going offline a few a second. */
+  readonly #leaving = new AgentQueue();
+  /** Head: the agent that has been offline for the longest time. */
+  readonly offline = new AgentQueue();
+  #graceSinceMs = -Infinity;
+  #graceUntilMs = -Infinity;
+  #guardSinceMs: number | undefined;
+  #leave = { sinceMs: 0, perSecond: 0, left: 0 };
+  #last: Instant | undefined;
+
+  constructor(options: LivenessOptions, listener: LivenessListener, random: () => number = Math.random) {
+    this.#options = options;
+    this.#listener = listener;
+    this.#random = random;
+  }
+
+  get status(): LivenessStatus {
+    return { guardSinceMs: this.#guardSinceMs, graceUntilMs: this.#graceUntilMs };
+  }
+
+  get counts(): { online: number; suspect: number; offline: number } {
+    return {
+      online: this.#fresh.size + this.#quiet.size,
+      suspect: this.#held.size + this.#leaving.size,
+      offline: this.offline.size,
+    };
+  }
+
+  /** Applies other limits from now on. */
+  reconfigure(options: LivenessOptions): void {
+    this.#options = options;
+  }
+
+  /** An agent has beaten just now, for the first time or again. */
+  beat(agent: Agent): void {
+    agent.queue?.remove(agent);
+    agent.state = "online";
+    this.#fresh.push(agent);
+  }
+
+  /** Takes in an agent that was online when its row was stored; these come in the order of their last beats. */
+  restoreOnline(agent: Agent): void {
+    agent.state = "online";
+    this.#fresh.push(agent);
+  }
+
+  /** Takes in an agent that was offline when its row was stored; these come in the order in which they went. */
+  restoreOffline(agent: Agent): void {
+    agent.state = "offline";
+    this.offline.push(agent);
+  }
+
+  /** Nobody is called offline for the time of grace, unless there was a grace within the last timeout. */
+  grantGrace(now: Instant): void {
+    if (now.monotonic - this.#graceSinceMs < this.#options.timeoutMs) return;
+    this.#graceSinceMs = now.monotonic;
+    this.#graceUntilMs = now.monotonic + this.#options.graceMs;
+  }
+
+  /** Ends the guard by hand. @returns whether it was on */
+  releaseGuard(now: Instant): boolean {
+    if (this.#guardSinceMs === undefined) return false;
+    this.#endGuard("released", now);
+    return true;
+  }
+
+  /** Brings every state up to this moment. */
+  advance(now: Instant): void {
+    this.#noticeStall(now);
+    this.#age(now);
+    this.#checkGuard(now);
+    this.#decideOverdue(now);
+    this.#decideHeld(now);
+    this.#letLeave(now);
+  }
+
+  #noticeStall(now: Instant): void {
+    const last = this.#last;
+    this.#last = now;
+    if (last === undefined) return;
+    const passed = now.monotonic - last.monotonic;
+    const stepped = Math.abs(now.wall - last.wall - passed) > CLOCK_STEP_MS;
+    if (passed > STALL_MS || stepped) this.grantGrace(now);
+  }
+
+  #age({ monotonic }: Instant): void {
+    const half = monotonic - this.#options.timeoutMs / 2;
+    for (let agent = this.#fresh.head; agent !== undefined && agent.lastBeatMs <= half; agent = this.#fresh.head) {
+      this.#fresh.remove(agent);
+      this.#quiet.push(agent);
+    }
+  }
+
+  #decideOverdue(now: Instant): void {
+    const due = now.monotonic - this.#options.timeoutMs;
+    for (let agent = this.#quiet.head; agent !== undefined && agent.lastBeatMs <= due; agent = this.#quiet.head) {
+      const held = this.#inGrace(now) || this.#guarded(now);
+      this.#quiet.remove(agent);
+      if (held) this.#hold(agent);
+      else this.#goOffline(agent, Math.max(agent.lastBeatMs + this.#options.timeoutMs, this.#graceUntilMs));
+    }
+  }
+
+  /** Those that grace has held are due when it ends. */
+  #decideHeld(now: Instant): void {
+    if (this.#held.size === 0 || this.#inGrace(now) || this.#guarded(now)) return;
+    for (let agent = this.#held.head; agent !== undefined; agent = this.#held.head) {
+      this.#held.remove(agent);
+      this.#goOffline(agent, this.#graceUntilMs);
+    }
+  }
+
+  #letLeave({ monotonic }: Instant): void {
+    if (this.#leaving.size === 0) return;
+    const seconds = Math.floor((monotonic - this.#leave.sinceMs) / 1000) + 1;
+    for (let agent = this.#leaving.head; agent !== undefined; agent = this.#leaving.head) {
+      if (this.#leave.left >= seconds * this.#leave.perSecond) return;
+      this.#leave.left++;
+      this.#leaving.remove(agent);
+      this.#goOffline(agent, monotonic);
+    }
+  }
+
+  #hold(agent: Agent): void {
+    agent.state = "suspect";
+    this.#held.push(agent);
+  }
+
+  #goOffline(agent: Agent, atMs: number): void {
+    agent.state = "offline";
+    this.offline.push(agent);
+    this.#listener.offline(agent, atMs);
+  }
+
+  #inGrace({ monotonic }: Instant): boolean {
+    return monotonic < this.#graceUntilMs;
+  }
+
+  /** Agents whose silence is not explained yet; those that leave have been given up. */
+  get #silent(): number {
+    return this.#quiet.size + this.#held.size;
+  }
+
+  get #present(): number {
+    return this.#fresh.size + this.#quiet.size + this.#held.size;
+  }
+
+  /** Whether the guard holds; it begins here when an agent comes due while too many are silent. */
+  #guarded(now: Instant): boolean {
+    if (this.#guardSinceMs !== undefined) return true;
+    const { guardShare, guardMinAgents } = this.#options;
+    if (this.#present < guardMinAgents || this.#silent <= guardShare * this.#present) return false;
+    this.#guardSinceMs = now.monotonic;
+    this.#listener.guardOn({ silent: this.#silent, agents: this.#present });
+    return true;
+  }
+
+  #checkGuard(now: Instant): void {
+    if (this.#guardSinceMs === undefined) return;
+    const { guardShare, guardMaxHoldMs } = this.#options;
+    const recovered = this.#silent === 0 || this.#silent < guardShare / 2 * this.#present;
+    if (recovered) this.#endGuard("recovered", now);
+    else if (now.monotonic - this.#guardSinceMs >= guardMaxHoldMs) this.#endGuard("maxHold", now);
+  }
+
+  #endGuard(reason: GuardEnd, now: Instant): void {
+    const heldMs = now.monotonic - (this.#guardSinceMs ?? now.monotonic);
+    this.#guardSinceMs = undefined;
+    const agents = this.#present;
+    const held = shuffled(this.#held, this.#random);
+    this.#leave = {
+      sinceMs: now.monotonic,
+      perSecond: Math.max(MIN_RELEASE, Math.floor(RELEASE_SHARE * (agents + this.#leaving.size))),
+      left: 0,
+    };
+    for (const agent of held) {
+      this.#held.remove(agent);
+      this.#leaving.push(agent);
+    }
+    this.#listener.guardOff({ reason, held: held.length, agents, heldMs });
+  }
+}
+
+/** The agents of a queue in random order (Fisher and Yates), so that no rack goes before another. */
+function shuffled(queue: AgentQueue, random: () => number): Agent[] {
+  const agents: Agent[] = [];
+  for (let agent = queue.head; agent !== undefined; agent = agent.next) agents.push(agent);
+  for (let i = agents.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1));
+    const a = agents[i];
+    const b = agents[j];
+    if (a !== undefined && b !== undefined) [agents[i], agents[j]] = [b, a];
+  }
+  return agents;
+}

@@ -1,0 +1,77 @@
+import type { Agent } from "./agent.ts";
+import { addressOrder } from "./order.ts";
+import type { AgentQuery } from "./query.ts";
+
+/** The rows of a fleet and its indexes: by address, by asset, and in the order of addresses. */
+export class AgentTable {
+  readonly #byIp = new Map<string, Agent>();
+  readonly #byAsset = new Map<string, Agent | Set<Agent>>();
+  #inOrder: Agent[] | undefined;
+
+  get size(): number {
+    return this.#byIp.size;
+  }
+
+  /** The row of a canonical address. */
+  get(ip: string): Agent | undefined {
+    return this.#byIp.get(ip);
+  }
+
+  /** Every row, in no useful order. */
+  all(): IterableIterator<Agent> {
+    return this.#byIp.values();
+  }
+
+  add(agent: Agent): void {
+    this.#byIp.set(agent.ip, agent);
+    this.#indexAsset(agent);
+    this.#inOrder = undefined;
+  }
+
+  delete(agent: Agent): void {
+    this.#byIp.delete(agent.ip);
+    this.#unindexAsset(agent);
+    this.#inOrder = undefined;
+  }
+
+  /** Gives a row another asset name. */
+  rename(agent: Agent, asset: string): void {
+    this.#unindexAsset(agent);
+    agent.asset = asset;
+    this.#indexAsset(agent);
+  }
+
+  /** The rows that a query names by address or asset. */
+  named({ ip, asset }: AgentQuery): Agent[] {
+    if (ip !== undefined) {
+      const agent = this.#byIp.get(ip);
+      return agent === undefined ? [] : [agent];
+    }
+    const named = asset === undefined ? undefined : this.#byAsset.get(asset);
+    if (named === undefined) return [];
+    return named instanceof Set ? [...named] : [named];
+  }
+
+  /** All rows in the order of their addresses; kept until a row comes or goes. */
+  inOrder(): Agent[] {
+    this.#inOrder ??= addressOrder([...this.#byIp.values()]);
+    return this.#inOrder;
+  }
+
+  #indexAsset(agent: Agent): void {
+    if (agent.asset === "") return;
+    const named = this.#byAsset.get(agent.asset);
+    if (named === undefined) this.#byAsset.set(agent.asset, agent);
+    else if (named instanceof Set) named.add(agent);
+    else this.#byAsset.set(agent.asset, new Set([named, agent]));
+  }
+
+  #unindexAsset(agent: Agent): void {
+    const named = this.#byAsset.get(agent.asset);
+    if (named === agent) this.#byAsset.delete(agent.asset);
+    else if (named instanceof Set) {
+      named.delete(agent);
+      if (named.size === 0) this.#byAsset.delete(agent.asset);
+    }
+  }
+}
