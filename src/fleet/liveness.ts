@@ -113,9 +113,10 @@ export class Liveness {
 
   /** Nobody is called offline for the time of grace, unless there was a grace within the last timeout. */
   grantGrace(now: Instant): void {
-    if (now.monotonic - this.#graceSinceMs < this.#options.timeoutMs) return;
+    const { graceMs, timeoutMs } = this.#options;
+    if (graceMs === 0 || now.monotonic - this.#graceSinceMs < timeoutMs) return;
     this.#graceSinceMs = now.monotonic;
-    this.#graceUntilMs = now.monotonic + this.#options.graceMs;
+    this.#graceUntilMs = now.monotonic + graceMs;
   }
 
   /** Ends the guard by hand. @returns whether it was on */

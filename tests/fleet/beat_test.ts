@@ -116,7 +116,7 @@ Deno.test("parseAgentQuery and parsePage name the parameter that cannot be used"
     [{ pagesize: "ten" }, /pagesize must be a whole number, 1 or more, "ten" came/],
     [{ pagenumber: 1.5 }, /pagenumber must be a whole number/],
     [{ ip: ["10.0.0.1"] }, /ip must be a text, \["10\.0\.0\.1"\] came/],
-    [{ state: "gone" }, /state must be one of online, offline, all, "gone" came/],
+    [{ state: "gone" }, /state must be one of online, suspect, offline, all, "gone" came/],
     [{ state: "constructor" }, /state must be one of/],
     [{ cidr: "10.0.0.0/99" }, /cidr must be an address range/],
     [{ sort: "toString" }, /sort must be ip or one of/],

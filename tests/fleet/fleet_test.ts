@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Beat } from "../../src/fleet/beat.ts";
-import { Fleet, type Transition } from "../../src/fleet/fleet.ts";
+import type { FleetEvent } from "../../src/fleet/events.ts";
+import { Fleet } from "../../src/fleet/fleet.ts";
 import { parseAgentQuery } from "../../src/fleet/query.ts";
 import { agentRow } from "../../src/fleet/row.ts";
 import { FakeClock } from "../support/fake_clock.ts";
@@ -9,16 +10,32 @@ import { FakeClock } from "../support/fake_clock.ts";
 const TIMEOUT_MS = 60_000;
 const RETENTION_MS = 600_000;
 
+/** A fleet without grace, guard and flap damping; liveness_test.ts is about those. */
 function newFleet({ max = 1000 } = {}): Fleet {
-  return new Fleet({ timeoutMs: TIMEOUT_MS, retentionMs: RETENTION_MS, max });
+  return new Fleet({
+    timeoutMs: TIMEOUT_MS,
+    graceMs: 0,
+    guardShare: 1,
+    guardMinAgents: max + 1,
+    guardMaxHoldMs: 1_800_000,
+    retentionMs: RETENTION_MS,
+    max,
+    flap: { count: 1_000_000, windowMs: 3_600_000 },
+    addressCheck: "warn",
+  });
 }
 
 function beat(ip: string, parts: Partial<Beat> = {}): Beat {
   return { ip, asset: `CX-${ip}`, version: "1.0", apps: '{"app":"1.0.1"}', ...parts };
 }
 
-function named(transitions: readonly Transition[]): string[] {
-  return transitions.map(({ kind, agent, first }) => `${kind} ${agent.ip}${first ? " first" : ""}`);
+function told(fleet: Fleet, clock: FakeClock): string[] {
+  fleet.advance(clock.now);
+  return fleet.takeChanges().events.map(text);
+}
+
+function text({ kind, ip, details }: FleetEvent): string {
+  return `${kind} ${ip}${details.first === true ? " first" : ""}`;
 }
 
 function drain<T>(job: Generator<void, T, void>): T {
@@ -36,13 +53,13 @@ Deno.test("Fleet marks an agent offline at its timeout and not before", () => {
   const clock = new FakeClock();
   const fleet = newFleet();
   assert.equal(fleet.beat(beat("10.0.0.1"), clock.now), "new");
-  assert.deepEqual(named(fleet.advance(clock.now)), ["online 10.0.0.1 first"]);
+  assert.deepEqual(told(fleet, clock), ["agentOnline 10.0.0.1 first"]);
   clock.advance(TIMEOUT_MS - 1);
-  assert.deepEqual(fleet.advance(clock.now), []);
-  assert.deepEqual(fleet.counts(clock.now), { online: 1, offline: 0 });
+  assert.deepEqual(told(fleet, clock), []);
+  assert.deepEqual(fleet.counts(clock.now), { online: 1, suspect: 0, offline: 0 });
   clock.advance(1);
-  assert.deepEqual(fleet.counts(clock.now), { online: 0, offline: 1 });
-  assert.deepEqual(named(fleet.advance(clock.now)), ["offline 10.0.0.1"]);
+  assert.deepEqual(fleet.counts(clock.now), { online: 0, suspect: 0, offline: 1 });
+  assert.deepEqual(told(fleet, clock), ["agentOffline 10.0.0.1"]);
 });
 
 Deno.test("Fleet keeps an offline agent with its last-seen and takes it back", () => {
@@ -57,10 +74,10 @@ Deno.test("Fleet keeps an offline agent with its last-seen and takes it back", (
   assert.equal(agent.sinceMs, seen + TIMEOUT_MS, "since is when it came due, not when we looked");
   assert.equal(fleet.beat(beat("10.0.0.1"), clock.now), "returned");
   assert.equal(agent.state, "online");
-  assert.deepEqual(named(fleet.advance(clock.now)), [
-    "online 10.0.0.1 first",
-    "offline 10.0.0.1",
-    "online 10.0.0.1",
+  assert.deepEqual(told(fleet, clock), [
+    "agentOnline 10.0.0.1 first",
+    "agentOffline 10.0.0.1",
+    "agentOnline 10.0.0.1",
   ]);
 });
 
@@ -69,10 +86,10 @@ Deno.test("Fleet decides by the monotonic clock, whatever happens to the wall cl
   const fleet = newFleet();
   fleet.beat(beat("10.0.0.1"), clock.now);
   clock.step(365 * 86_400_000);
-  assert.deepEqual(fleet.counts(clock.now), { online: 1, offline: 0 });
+  assert.deepEqual(fleet.counts(clock.now), { online: 1, suspect: 0, offline: 0 });
   clock.step(-2 * 365 * 86_400_000);
   clock.advance(TIMEOUT_MS);
-  assert.deepEqual(fleet.counts(clock.now), { online: 0, offline: 1 });
+  assert.deepEqual(fleet.counts(clock.now), { online: 0, suspect: 0, offline: 1 });
 });
 
 Deno.test("Fleet forgets an agent when its retention has passed and not before", () => {
@@ -99,7 +116,7 @@ Deno.test("Fleet gives a new agent the row that has been offline for the longest
   clock.advance(TIMEOUT_MS / 2);
   assert.equal(fleet.beat(beat("10.0.0.3"), clock.now), "new");
   assert.deepEqual(listed(fleet, { state: "all" }, clock), ["10.0.0.2", "10.0.0.3"]);
-  assert.equal(fleet.evicted, 1);
+  assert.equal(fleet.stats.evicted, 1);
 });
 
 Deno.test("Fleet lists by address, IPv4 by value before IPv6", () => {
@@ -194,6 +211,12 @@ Deno.test("agentRow has the seed's four fields, ours, and what was wrong with th
   assert.equal(faulty.apps_raw, "[1]");
 });
 
+const ALLOWED_BEFORE = new Map([
+  ["agentOnline", ["agentOffline", "agentForgotten"]],
+  ["agentOffline", ["agentOnline"]],
+  ["agentForgotten", ["agentOffline"]],
+]);
+
 interface ModelAgent {
   beatAt: number;
   asset: string;
@@ -232,8 +255,8 @@ class Model {
       [...this.known].filter(([, agent]) => this.stateOf(agent) === wanted).map(([ip]) => ip).sort();
     assert.deepEqual(listed(this.fleet, { state: "online" }, this.clock).sort(), states("online"));
     assert.deepEqual(listed(this.fleet, { state: "offline" }, this.clock).sort(), states("offline"));
-    const counts = this.fleet.counts(this.clock.now);
-    assert.deepEqual(counts, { online: states("online").length, offline: states("offline").length });
+    const { online, offline } = this.fleet.counts(this.clock.now);
+    assert.deepEqual({ online, offline }, { online: states("online").length, offline: states("offline").length });
     for (const asset of ["A", "B"]) {
       const expected = [...this.known].filter(([, agent]) => agent.asset === asset && this.stateOf(agent) === "online");
       assert.deepEqual(listed(this.fleet, { asset }, this.clock).sort(), expected.map(([ip]) => ip).sort());
@@ -275,13 +298,14 @@ Deno.test("Fleet reports every change exactly once and in order", () => {
     const reported = steps.flatMap((each) => {
       if (typeof each === "number") clock.advance(each);
       else fleet.beat(beat(each), clock.now);
-      return fleet.advance(clock.now).map(({ kind, agent, first }) => ({ kind, ip: agent.ip, first }));
+      fleet.advance(clock.now);
+      return fleet.takeChanges().events.map(({ kind, ip, details }) => ({ kind, ip, first: details.first === true }));
     });
     for (const { kind, ip, first } of reported) {
-      const before = last.get(ip) ?? "forgotten";
-      const allowed = { online: ["offline", "forgotten"], offline: ["online"], forgotten: ["offline"] }[kind];
+      const before = last.get(ip) ?? "agentForgotten";
+      const allowed = ALLOWED_BEFORE.get(kind) ?? [];
       assert.ok(allowed.includes(before), `${ip}: ${kind} after ${before}`);
-      assert.equal(first, kind === "online" && before === "forgotten");
+      assert.equal(first, kind === "agentOnline" && before === "agentForgotten");
       last.set(ip, kind);
     }
   }));
