@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { systemClock } from "../../src/clock.ts";
 import type { Fleet } from "../../src/fleet/fleet.ts";
+import { freePort } from "../support/free_port.ts";
 import { ModulePeer } from "../support/module_peer.ts";
 import { type RabbitServer, startRabbit } from "../support/rabbitmq.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";
@@ -15,11 +16,19 @@ const MAX_MESSAGE = 1_000_000;
 const AGENT = { ip: "10.0.0.1", asset: "A1", version: "1", apps: "{}" };
 
 Deno.test("Broker serves modules whatever RabbitMQ does", async (t) => {
-  await using rabbit = await startRabbit({ config: { max_message_size: String(MAX_MESSAGE) } });
+  await using tls = await TlsFiles.make();
+  await using rabbit = await startRabbit({
+    config: {
+      "max_message_size": String(MAX_MESSAGE),
+      "listeners.ssl.local": `127.0.0.1:${tls.port}`,
+      "ssl_options.certfile": tls.certificate,
+      "ssl_options.keyfile": tls.key,
+    },
+  });
   for (const [name, run] of Object.entries(CASES)) {
     await t.step(name, async () => {
       try {
-        await run(rabbit);
+        await run(rabbit, tls);
       } finally {
         await clear(rabbit);
       }
@@ -27,7 +36,7 @@ Deno.test("Broker serves modules whatever RabbitMQ does", async (t) => {
   }
 });
 
-const CASES: Record<string, (rabbit: RabbitServer) => Promise<void>> = {
+const CASES: Record<string, (rabbit: RabbitServer, tls: TlsFiles) => Promise<void>> = {
   "it handles what had waited, in order, and only then says that it has caught up": async (rabbit) => {
     const happened: string[] = [];
     await using peer = await ModulePeer.connect(rabbit.url);
@@ -272,6 +281,18 @@ const CASES: Record<string, (rabbit: RabbitServer) => Promise<void>> = {
     assert.deepEqual([harness.broker.stats.connections, harness.broker.stats.disconnections], [2, 1]);
   },
 
+  "TLS works with the broker's authority, and not without it": async (rabbit, tls) => {
+    const hosts = [{ host: rabbit.host, port: tls.port }];
+    {
+      await using stranger = await Harness.start(rabbit, { settings: { hosts, tls: {} } });
+      await stranger.logged(/no connection.*certificate/i);
+    }
+    const ca = await Deno.readTextFile(tls.certificate);
+    await using _harness = await (await Harness.start(rabbit, { settings: { hosts, tls: { ca } } })).up();
+    await using peer = await ModulePeer.connect(rabbit.url);
+    assert.equal((await peer.call("agentInfo")).flag, "false");
+  },
+
   "the next host is tried when one does not answer": async (rabbit) => {
     const { port } = deadPort();
     const hosts = [{ host: "127.0.0.1", port }, { host: rabbit.host, port: rabbit.port }];
@@ -373,6 +394,33 @@ function deadPort(): { port: number } {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   listener.close();
   return { port: listener.addr.port };
+}
+
+/** A self-signed certificate for 127.0.0.1 and a port for it. */
+class TlsFiles implements AsyncDisposable {
+  readonly port = freePort();
+  readonly certificate: string;
+  readonly key: string;
+  readonly #folder: string;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+    this.certificate = `${folder}/certificate.pem`;
+    this.key = `${folder}/key.pem`;
+  }
+
+  static async make(): Promise<TlsFiles> {
+    const files = new TlsFiles(await Deno.makeTempDir({ prefix: "hb-tls-" }));
+    const args = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=hb-test " +
+      `-addext subjectAltName=IP:127.0.0.1 -keyout ${files.key} -out ${files.certificate}`;
+    const { success, stderr } = await new Deno.Command("openssl", { args: args.split(" ") }).output();
+    if (!success) throw new Error(`openssl: ${Buffer.from(stderr)}`);
+    return files;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.#folder, { recursive: true });
+  }
 }
 
 /** Each case finds a broker without the modules' topology. */
