@@ -442,13 +442,14 @@ FAILED=0
 
 # step COMMAND...: counts as one test.
 step() {
+  local shown=${*/#"$DENO"/deno}
   say ""
-  say "== $*"
+  say "== $shown"
   if "$@"; then
     PASSED=$((PASSED + 1))
   else
     FAILED=$((FAILED + 1))
-    say "== FAILED: $*"
+    say "== FAILED: $shown"
   fi
 }
 
@@ -461,7 +462,7 @@ test_all() {
   step ./install.sh build
   step "$DENO" fmt --check
   step "$DENO" lint
-  step "$DENO" check src tests
+  step "$DENO" check --quiet src tests
   run_tests
   say ""
   say "$PASSED passed, $FAILED failed"

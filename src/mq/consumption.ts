@@ -51,7 +51,11 @@ export class Consumption {
     const tag = this.#tag;
     this.#tag = undefined;
     this.#stopTimers();
-    if (tag !== undefined) await this.#channel.cancel(tag);
+    try {
+      if (tag !== undefined) await this.#channel.cancel(tag);
+    } catch {
+      // The channel is gone, which ended the consumption too.
+    }
     await Promise.all(this.#running);
   }
 

@@ -38,14 +38,12 @@ const KNOWN: readonly (readonly [RegExp, Explanation])[] = [
     /ACCESS_REFUSED - (Login was refused|.*Authentication failed)/,
     () => "RabbitMQ refuses the login: check mq.user and mq.password",
   ],
+  // amqplib keeps the broker's own words (NOT_ALLOWED and which of the two) to itself.
   [
-    /vhost ([^\s"']+) not found/,
-    ([vhost = ""]) => `virtual host '${vhost}' does not exist: create it or correct mq.vhost`,
-  ],
-  [
-    /access to vhost '([^']*)' refused for user '([^']*)'/,
-    ([vhost = "", user = ""]) =>
-      `user '${user}' may not use virtual host '${vhost}': grant it with rabbitmqctl set_permissions -p '${vhost}' '${user}'`,
+    /Expected ConnectionOpenOk; got <ConnectionClose/,
+    () =>
+      "RabbitMQ refuses the virtual host: it does not exist, or the user has no permissions in it; check mq.vhost, " +
+      "rabbitmqctl add_vhost and rabbitmqctl set_permissions",
   ],
   [
     /cannot obtain (?:exclusive )?access to locked queue '([^']*)'/,

@@ -51,9 +51,10 @@ export class Session {
     this.#options.replies.connect();
     try {
       for (const channel of this.#channels) await channel.open();
-    } catch (cause) {
+    } catch (refusal) {
+      const cause = this.#lostFor ?? refusal;
       await this.#leave();
-      throw this.#lostFor ?? cause;
+      throw cause;
     }
     if (this.#lostFor !== undefined) throw this.#lostFor;
   }
@@ -135,6 +136,7 @@ export class Session {
 
   /** Closes the connection in order, or breaks it off when the broker does not answer. */
   async #leave(): Promise<void> {
+    for (const channel of this.#channels) channel.end();
     if (this.#lostFor !== undefined) return;
     const timer = setTimeout(() => this.#drop(new Error("RabbitMQ did not close the connection in time")), CLOSE_MS);
     const gone = new Promise<void>((resolve) => this.#model.on("close", () => resolve()));

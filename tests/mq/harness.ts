@@ -67,11 +67,13 @@ export class Harness implements AsyncDisposable {
   }
 
   /** Waits for a line of the log. */
-  logged(pattern: RegExp): Promise<string> {
-    return waitFor(() => this.log.find((line) => pattern.test(line)), {
-      timeoutMs: 15_000,
-      what: `a log line ${pattern}`,
-    });
+  async logged(pattern: RegExp): Promise<string> {
+    try {
+      const find = () => this.log.find((line) => pattern.test(line));
+      return await waitFor(find, { timeoutMs: 15_000, what: `a log line ${pattern}` });
+    } catch (cause) {
+      throw new Error(`the log was: ${this.log.join("")}`, { cause });
+    }
   }
 
   /** Makes an agent beat. */
