@@ -5,6 +5,15 @@ import { type Key, KEYS, settingOf, type Settings } from "./schema.ts";
 /** How near an unknown key must be to a known one to be taken for a misspelling, letters. */
 const MISSPELLING = 2;
 
+type SecretKey = "mq.password" | "events.webhookSecret";
+type FileKey = "mq.passwordFile" | "events.webhookSecretFile";
+
+/** Which setting's value may stand in the file that another names. */
+const SECRET_FILES: readonly (readonly [SecretKey, FileKey])[] = [
+  ["mq.password", "mq.passwordFile"],
+  ["events.webhookSecret", "events.webhookSecretFile"],
+];
+
 /** Something in a configuration that is wrong (then the service does not start) or odd (then it warns). */
 export interface Finding {
   readonly key: string;
@@ -55,7 +64,8 @@ class Reader {
   read(): ReadConfig {
     const values: Partial<Record<Key, unknown>> = {};
     for (const key of KEYS) values[key] = this.#value(key);
-    const settings = this.#passwordFromFile(values as Settings);
+    let settings = values as Settings;
+    for (const [secret, file] of SECRET_FILES) settings = this.#fromFile(settings, secret, file);
     this.#compare(settings);
     const warnings = this.#warnings;
     return this.#faults.length > 0
@@ -97,20 +107,21 @@ class Reader {
     return undefined;
   }
 
-  #passwordFromFile(settings: Settings): Settings {
-    const path = settings["mq.passwordFile"];
+  /** A secret may stand in a file of its own, of which one line end is dropped. */
+  #fromFile(settings: Settings, secret: SecretKey, file: FileKey): Settings {
+    const path = settings[file];
     if (path === undefined) return settings;
-    if (settings["mq.password"] !== undefined) {
-      this.#fault("mq.passwordFile", "must not be set together with mq.password");
+    if (settings[secret] !== undefined) {
+      this.#fault(file, `must not be set together with ${secret}`);
       return settings;
     }
     try {
-      const password = this.#files.readFile(path).replace(/\r?\n$/, "");
-      if (password === "") this.#fault("mq.passwordFile", `must name a file with a password, ${path} is empty`);
-      return { ...settings, "mq.password": password };
+      const value = this.#files.readFile(path).replace(/\r?\n$/, "");
+      if (value === "") this.#fault(file, `must name a file that holds ${secret}, ${path} is empty`);
+      return { ...settings, [secret]: value };
     } catch (cause) {
-      this.#fault("mq.passwordFile", `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
-      return { ...settings, "mq.password": "" };
+      this.#fault(file, `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
+      return { ...settings, [secret]: "" };
     }
   }
 
@@ -131,6 +142,9 @@ class Reader {
       }
     } else if (apps !== undefined && settings["auth.mode"] !== undefined) {
       this.#warn("auth.localAppInfo", "is not used: the apps come from elves-supervisor");
+    }
+    if (settings["events.webhook"] !== undefined && settings["events.webhookSecret"] === undefined) {
+      this.#warn("events.webhook", "is set without events.webhookSecret: what is posted is not signed");
     }
     this.#tryFile("mq.tlsCa", settings["mq.tlsCa"]);
     if (settings["thrift.maxConnectionsPerIp"] > settings["thrift.maxConnections"]) {

@@ -19,6 +19,10 @@ const EXAMPLES: Partial<Record<Key, string>> = {
   "auth.localAppInfo": "{'app1':'1.0.1','app2':'1.0.2'}",
   "auth.appSource": "local",
   "thrift.allow": "10.0.0.0/8, fd00::/8",
+  "zookeeper.auth": "digest:elves:secret",
+  "events.webhook": "https://alerts.example.org/elves",
+  "events.webhookSecret": "a-long-random-word",
+  "events.webhookSecretFile": "/run/credentials/elves-heartbeat.service/webhook",
 };
 
 const HEADINGS: Readonly<Record<string, string>> = {
@@ -26,7 +30,11 @@ const HEADINGS: Readonly<Record<string, string>> = {
   mq: "RabbitMQ",
   auth: "Apps that agents may run",
   thrift: "Beats",
-  agent: "Liveness",
+  agent: "Agents",
+  guard: "Guard against calling half the fleet offline",
+  flap: "Agents that come and go",
+  events: "Events",
+  data: "Data",
   log: "Log",
 };
 
@@ -62,9 +70,11 @@ function roomOf(key: Key): string {
 /** The table of all keys for the README, in Markdown. */
 export function settingsTable(): string {
   const rows = KEYS.map((key) => {
-    const { doc, default: defaultText, aliases } = settingOf(key);
+    const { doc, default: defaultText, aliases, live } = settingOf(key);
     const name = [key, ...aliases ?? []].map((each) => `\`${each}\``).join(", formerly ");
-    return `| ${name} | ${defaultText === undefined ? "" : `\`${defaultText}\``} | ${doc.replaceAll("|", "\\|")} |`;
+    return `| ${name} | ${defaultText === undefined ? "" : `\`${defaultText}\``} | ${doc.replaceAll("|", "\\|")} | ${
+      live ? "yes" : ""
+    } |`;
   });
-  return ["| key | default | meaning |", "| --- | --- | --- |", ...rows].join("\n");
+  return ["| key | default | meaning | by SIGHUP |", "| --- | --- | --- | --- |", ...rows].join("\n");
 }

@@ -8,6 +8,7 @@ import {
   oneOf,
   share,
   text,
+  url,
   type ValueType,
   znodePath,
 } from "./values.ts";
@@ -25,9 +26,11 @@ export interface Setting<T> {
   readonly freeText?: boolean;
   /** Whether the value must never be printed. */
   readonly secret?: boolean;
+  /** Whether SIGHUP applies a change; other changes wait for a restart. */
+  readonly live?: boolean;
 }
 
-type Extra = Pick<Setting<unknown>, "aliases" | "freeText" | "secret">;
+type Extra = Pick<Setting<unknown>, "aliases" | "freeText" | "secret" | "live">;
 
 function setting<T>(type: ValueType<T>, defaultText: string, doc: string, extra: Extra = {}): Setting<T> {
   return { type, default: defaultText, doc, ...extra };
@@ -52,6 +55,11 @@ export const SCHEMA = {
     znodePath,
     "/elves",
     "The node below which the service registers itself; created when missing.",
+  ),
+  "zookeeper.auth": optional(
+    text,
+    "Login to ZooKeeper, scheme and secret such as digest:user:secret; our nodes can then be changed only with it.",
+    { secret: true, freeText: true },
   ),
 
   "mq.ip": optional(hosts, "RabbitMQ servers, host or host:port, separated by commas; required."),
@@ -88,6 +96,7 @@ export const SCHEMA = {
   "auth.localAppInfo": optional(
     appVersions,
     "The apps that every agent may run with auth.mode = simple, as {'app':'version'}; {} must be written out.",
+    { live: true },
   ),
   "auth.appSource": optional(
     oneOf("supervisor", "local"),
@@ -97,11 +106,18 @@ export const SCHEMA = {
     duration("10s"),
     "1h",
     "How long after an answer supervisor is asked for its catalog again.",
+    { live: true },
   ),
   "auth.emptyShare": setting(
     share,
     "0.5",
     "A catalog that would leave more than this share of the agents that have apps with none is confirmed with supervisor first.",
+    { live: true },
+  ),
+  "auth.catalogMaxAge": setting(
+    duration("0", "366d"),
+    "24h",
+    "How old the remembered catalog may be to be served at a start before supervisor has answered.",
   ),
 
   "thrift.heartbeat.host": setting(text, "0.0.0.0", "Address on which beats are received; :: serves IPv6 and IPv4."),
@@ -131,18 +147,79 @@ export const SCHEMA = {
   "thrift.idleTimeout": setting(duration("1s", "1d"), "75s", "How long a connection may stay open without a call."),
   "thrift.maxMessageBytes": setting(integer(1024, 16 * 1024 * 1024), "65536", "The largest call, bytes."),
 
-  "agent.timeout": setting(duration("1s"), "10m", "How long after its last beat an agent is offline."),
-  "agent.retention": setting(duration("1s"), "7d", "How long an offline agent is kept before it is forgotten."),
+  "agent.timeout": setting(duration("1s"), "10m", "How long after its last beat an agent is offline.", { live: true }),
+  "agent.grace": setting(
+    duration("0", "1d"),
+    "2m",
+    "How long after a start or a stall of the service nobody is called offline.",
+    { live: true },
+  ),
+  "agent.retention": setting(duration("1s"), "7d", "How long an offline agent is kept before it is forgotten.", {
+    live: true,
+  }),
   "agent.max": setting(
     integer(1, 2_000_000),
     "500000",
     "The most agents that are kept; a new one replaces the one that has been offline for the longest time.",
+    { live: true },
+  ),
+  "agent.addressCheck": setting(
+    oneOf("off", "warn", "enforce"),
+    "warn",
+    "What happens to a beat that claims another address than it comes from: off, warn (counted and shown) or enforce (refused).",
+    { live: true },
+  ),
+
+  "guard.share": setting(
+    share,
+    "0.15",
+    "The share of silent agents above which nobody is called offline, because the fault is probably between the service and the fleet.",
+    { live: true },
+  ),
+  "guard.minAgents": setting(integer(1, 2_000_000), "20", "The least number of agents at which the guard acts.", {
+    live: true,
+  }),
+  "guard.maxHold": setting(duration("1s", "7d"), "30m", "The longest time that the guard holds.", { live: true }),
+
+  "flap.count": setting(
+    integer(3, 1000),
+    "6",
+    "How many times an agent must go or come within flap.window to be called flapping.",
+    { live: true },
+  ),
+  "flap.window": setting(
+    duration("1s", "7d"),
+    "1h",
+    "The time in which these are counted, and for which an agent must be stable to be told about again.",
+    { live: true },
+  ),
+
+  "events.enabled": setting(
+    flag,
+    "true",
+    "Whether other modules are told of changes, on the exchange under heartbeat.event.",
+  ),
+  "events.webhook": optional(url, "URL to which events are posted as well.", { secret: true, freeText: true }),
+  "events.webhookSecret": optional(text, "Key with which posted events are signed (HMAC-SHA256).", {
+    secret: true,
+    freeText: true,
+  }),
+  "events.webhookSecretFile": optional(text, "File that holds the key instead of events.webhookSecret.", {
+    freeText: true,
+  }),
+  "events.retention": setting(duration("1h", "366d"), "7d", "How long the history of events is kept."),
+
+  "data.dir": setting(
+    text,
+    "/var/lib/elves-heartbeat",
+    "Folder in which agents, catalogs and events survive a restart; one process at a time.",
   ),
 
   "log.level": setting(
     oneOf("debug", "info", "warning", "error"),
     "info",
     "The lowest level that is logged: debug, info, warning or error.",
+    { live: true },
   ),
   "log.format": setting(
     oneOf("text", "json"),

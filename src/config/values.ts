@@ -105,6 +105,12 @@ export const znodePath: ValueType<string> = value("a ZooKeeper path such as /elv
   return /^(\/[^/\s\p{Cc}]+)+$/u.test(path) ? path : undefined;
 });
 
+/** An http or https address. */
+export const url: ValueType<URL> = value("an address such as https://host/path", (text) => {
+  const parsed = URL.canParse(text) ? new URL(text) : undefined;
+  return parsed?.protocol === "http:" || parsed?.protocol === "https:" ? parsed : undefined;
+});
+
 /** App names and versions in JSON5, as the seed writes them: `{'app1':'1.0.1','app2':'1.0.2'}`. */
 export const appVersions: ValueType<Readonly<Record<string, string>>> = value(
   "app names and versions such as {'app1':'1.0.1','app2':'1.0.2'}",

@@ -45,7 +45,7 @@ export function addressRank(address: string): number {
 /** A set of address ranges, such as `10.0.0.0/8, 192.168.1.7, fd00::/8`. */
 export class Cidrs {
   readonly #ranges = new BlockList();
-  /** The ranges as they were written. */
+  /** The ranges as they were written; also what JSON shows of them. */
   readonly text: string;
 
   /**

@@ -175,7 +175,7 @@ Deno.test("readConfig takes the password from a file and drops one line end", ()
   const files = (content: string) => ({ readFile: (path: string) => (assert.equal(path, "/run/p"), content) });
   assert.equal(settingsOf(text, files("s3cret\n"))["mq.password"], "s3cret");
   assert.equal(settingsOf(text, files(" s3cret \n\n"))["mq.password"], " s3cret \n");
-  assert.match(faultsOf(text, files("\n"))[0] ?? "", /must name a file with a password/);
+  assert.match(faultsOf(text, files("\n"))[0] ?? "", /must name a file that holds mq\.password/);
   assert.match(faultsOf(text)[0] ?? "", /c:3: mq\.passwordFile cannot be read: no file/);
   assert.match(faultsOf(`${LEAST}mq.passwordFile = /run/p\n`)[0] ?? "", /must not be set together with mq\.password/);
 });
