@@ -45,7 +45,7 @@ export function addressRank(address: string): number {
 /** A set of address ranges, such as `10.0.0.0/8, 192.168.1.7, fd00::/8`. */
 export class Cidrs {
   readonly #ranges = new BlockList();
-  /** The ranges as they were written; also what JSON shows of them. */
+  /** The ranges as they were written. */
   readonly text: string;
 
   /**
@@ -55,6 +55,10 @@ export class Cidrs {
   constructor(text: string) {
     this.text = text;
     for (const part of text.split(",").map((each) => each.trim()).filter((each) => each !== "")) this.#add(part);
+  }
+
+  toJSON(): string {
+    return this.text;
   }
 
   #add(range: string): void {
