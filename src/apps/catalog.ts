@@ -27,6 +27,11 @@ export class Catalog {
     return this.#byIp.get(ip) ?? this.#everywhere;
   }
 
+  /** Whether an agent has a set of its own. */
+  names(ip: string): boolean {
+    return this.#byIp.has(ip);
+  }
+
   /** How many agents are named in it. */
   get agents(): number {
     return this.#byIp.size;
@@ -105,4 +110,43 @@ export function* emptiedBy(
     if (++handled % ADDRESSES_PER_STEP === 0) yield;
   }
   return { having, emptied };
+}
+
+/**
+ * The catalog in the form of updateAppInfo, as JSON text: what is remembered of it, and what a rollback offers again.
+ * A long job.
+ */
+export function* catalogBody(catalog: Catalog): Generator<void, string, void> {
+  const entries = new Map<string, { app: string; version: string; agentList: string[] }>();
+  let handled = 0;
+  for (const [ip, set] of catalog.entries()) {
+    for (const [app, version] of set.apps) {
+      const key = JSON.stringify([app, version]);
+      const entry = entries.get(key);
+      if (entry === undefined) entries.set(key, { app, version, agentList: [ip] });
+      else entry.agentList.push(ip);
+    }
+    if (++handled % ADDRESSES_PER_STEP === 0) yield;
+  }
+  const texts: string[] = [];
+  for (const entry of entries.values()) {
+    texts.push(JSON.stringify(entry));
+    yield;
+  }
+  return `{"result":[${texts.join(",")}]}`;
+}
+
+/** How many agents get something else from the one than from the other. A long job. */
+export function* changedAgents(before: Catalog, after: Catalog): Generator<void, number, void> {
+  let changed = 0;
+  let handled = 0;
+  for (const [ip, set] of after.entries()) {
+    if (before.for(ip).json !== set.json) changed++;
+    if (++handled % ADDRESSES_PER_STEP === 0) yield;
+  }
+  for (const [ip, set] of before.entries()) {
+    if (!after.names(ip) && set.apps.size > 0) changed++;
+    if (++handled % ADDRESSES_PER_STEP === 0) yield;
+  }
+  return changed;
 }

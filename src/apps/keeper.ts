@@ -1,6 +1,16 @@
+import type { Clock } from "../clock.ts";
+import type { EventKind } from "../fleet/events.ts";
 import type { Logger } from "../log.ts";
 import type { Slices } from "../slices.ts";
-import { buildCatalog, type Catalog, catalogForAll, emptiedBy, sameCatalog } from "./catalog.ts";
+import {
+  buildCatalog,
+  type Catalog,
+  catalogBody,
+  catalogForAll,
+  changedAgents,
+  emptiedBy,
+  sameCatalog,
+} from "./catalog.ts";
 import { isObject, readEntries, type RefusedEntry } from "./entries.ts";
 
 /** How many refused entries the log names; the rest is counted. */
@@ -21,23 +31,48 @@ export type OfferOutcome =
 export interface CatalogUpdates {
   /** The source in force; with `local` nothing is taken in. */
   readonly source: "local" | "supervisor";
-  /** Offers a catalog in the form of updateAppInfo. Offers are handled in the order in which they came. */
-  offer(body: unknown): Promise<OfferOutcome>;
+  /**
+   * Offers a catalog in the form of updateAppInfo. Offers are handled in the order in which they came.
+   * @param origin how it came, for the history; `updateAppInfo` unless told otherwise
+   */
+  offer(body: unknown, origin?: string): Promise<OfferOutcome>;
+}
+
+/** Who is told of catalogs, so that they outlive the process. */
+export interface CatalogListener {
+  /** Another catalog is in force; `body` is it in the form of updateAppInfo. */
+  applied(catalog: { body: string; origin: string; atMs: number }): void;
+  /** Supervisor has said again what is in force. */
+  confirmed(atMs: number): void;
+  /** Something that others are told. */
+  event(kind: EventKind, details: Record<string, unknown>): void;
 }
 
 /** What a keeper needs. */
 export interface KeeperOptions {
   readonly log: Logger;
+  readonly clock: Clock;
   readonly slices: Slices;
+  readonly listener: CatalogListener;
   /** The share of the agents that now have apps, 0 to 1, above which leaving them with none must be confirmed. */
   readonly emptyShare: number;
   /** Asks supervisor for its catalog, at once. */
   readonly ask: () => Promise<unknown>;
 }
 
+/** A catalog that waits for somebody to decide. */
+export interface HeldCatalog {
+  readonly catalog: Catalog;
+  /** Why it is held. */
+  readonly reason: string;
+  /** Since when, ms since the epoch. */
+  readonly atMs: number;
+}
+
 interface Candidate {
   readonly catalog: Catalog;
   readonly refused: readonly RefusedEntry[];
+  readonly origin: string;
 }
 
 /**
@@ -47,50 +82,90 @@ interface Candidate {
  */
 export class SupervisorCatalog implements CatalogUpdates {
   readonly source = "supervisor";
+  readonly #options: KeeperOptions;
   readonly #log: Logger;
   readonly #slices: Slices;
-  readonly #ask: () => Promise<unknown>;
   #emptyShare: number;
   #current: Catalog | undefined;
+  #held: HeldCatalog | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: KeeperOptions) {
+    this.#options = options;
     this.#log = options.log;
     this.#slices = options.slices;
-    this.#ask = options.ask;
     this.#emptyShare = options.emptyShare;
   }
 
-  /** The catalog in force; undefined until supervisor has spoken. */
+  /** The catalog in force; undefined until supervisor has spoken or one was remembered. */
   get current(): Catalog | undefined {
     return this.#current;
   }
 
-  offer(body: unknown): Promise<OfferOutcome> {
-    const outcome = this.#last.then(() => this.#offer(body));
+  /** The catalog that was held back last, until another one is in force. */
+  get held(): HeldCatalog | undefined {
+    return this.#held;
+  }
+
+  /** Applies another share from now on. */
+  reconfigure(emptyShare: number): void {
+    this.#emptyShare = emptyShare;
+  }
+
+  /**
+   * Puts a remembered catalog in force; for the start.
+   * @param body what `applied` told in the former run
+   */
+  async recall(body: string): Promise<void> {
+    const candidate = await this.#read(JSON.parse(body), "memory");
+    this.#current = candidate?.catalog;
+  }
+
+  offer(body: unknown, origin = "updateAppInfo"): Promise<OfferOutcome> {
+    return this.#inTurn(() => this.#offer(body, origin));
+  }
+
+  /** Puts the held catalog in force by hand. @returns undefined when none is held */
+  acceptHeld(): Promise<OfferOutcome | undefined> {
+    return this.#inTurn(async () => {
+      if (this.#held === undefined) return undefined;
+      return await this.#apply({ catalog: this.#held.catalog, refused: [], origin: "accepted by hand" });
+    });
+  }
+
+  /** Puts a catalog of the history in force by hand, whatever it empties; until supervisor gives another one. */
+  rollback(body: string): Promise<OfferOutcome> {
+    return this.#inTurn(async () => {
+      const candidate = await this.#read(JSON.parse(body), "rollback");
+      return candidate === undefined ? this.#reject(body) : await this.#apply(candidate);
+    });
+  }
+
+  #inTurn<T>(job: () => Promise<T>): Promise<T> {
+    const outcome = this.#last.then(job);
     this.#last = outcome.catch(() => {});
     return outcome;
   }
 
-  async #offer(body: unknown): Promise<OfferOutcome> {
-    const candidate = await this.#read(body);
+  async #offer(body: unknown, origin: string): Promise<OfferOutcome> {
+    const candidate = await this.#read(body, origin);
     if (candidate === undefined) return this.#reject(body);
     const emptying = await this.#emptying(candidate.catalog);
-    if (emptying === undefined) return this.#apply(candidate);
+    if (emptying === undefined) return await this.#apply(candidate);
     this.#log.warn("catalog: {emptying}; asking supervisor once more before it counts", { emptying });
     const again = await this.#askAgain();
     if (again === undefined) return this.#hold(candidate, emptying);
     const confirmed = await this.#slices.run(sameCatalog(candidate.catalog, again.catalog));
     const stillEmptying = confirmed ? undefined : await this.#emptying(again.catalog);
-    return stillEmptying === undefined ? this.#apply(again) : this.#hold(again, stillEmptying);
+    return stillEmptying === undefined ? await this.#apply(again) : this.#hold(again, stillEmptying);
   }
 
-  async #read(body: unknown): Promise<Candidate | undefined> {
+  async #read(body: unknown, origin: string): Promise<Candidate | undefined> {
     const list = isObject(body) ? body.result : undefined;
     if (!Array.isArray(list)) return undefined;
     const { entries, refused, refusedApps } = await this.#slices.run(readEntries(list));
     const catalog = await this.#slices.run(buildCatalog(entries, { kept: refusedApps, previous: this.#current }));
-    return { catalog, refused };
+    return { catalog, refused, origin };
   }
 
   /** Why a catalog must be confirmed first, or undefined when it may simply be applied. */
@@ -105,36 +180,49 @@ export class SupervisorCatalog implements CatalogUpdates {
 
   async #askAgain(): Promise<Candidate | undefined> {
     try {
-      return await this.#read(await this.#ask());
+      return await this.#read(await this.#options.ask(), "supervisor, asked once more");
     } catch (cause) {
       this.#log.warn("catalog: supervisor did not confirm: {cause}", { cause });
       return undefined;
     }
   }
 
-  async #apply({ catalog, refused }: Candidate): Promise<OfferOutcome> {
+  async #apply({ catalog, refused, origin }: Candidate): Promise<OfferOutcome> {
+    const { listener, clock } = this.#options;
     const summary = { apps: catalog.apps.size, agents: catalog.agents, refused };
     this.#logRefused(refused);
-    if (this.#current !== undefined && await this.#slices.run(sameCatalog(this.#current, catalog))) {
+    this.#held = undefined;
+    const former = this.#current;
+    if (former !== undefined && await this.#slices.run(sameCatalog(former, catalog))) {
+      listener.confirmed(clock.wall());
       return { result: "unchanged", ...summary };
     }
     this.#current = catalog;
-    this.#log.info("catalog: in force with {apps} apps for {agents} agents", {
-      apps: summary.apps,
-      agents: summary.agents,
-    });
+    const { apps, agents } = summary;
+    const changed = former === undefined ? agents : await this.#slices.run(changedAgents(former, catalog));
+    this.#log.info(
+      "catalog: in force with {apps} apps for {agents} agents, {changed} of them have something else now",
+      {
+        apps,
+        agents,
+        changed,
+      },
+    );
+    listener.applied({ body: await this.#slices.run(catalogBody(catalog)), origin, atMs: clock.wall() });
+    listener.event("catalogChanged", { apps, agents, changed, origin });
     return { result: "applied", ...summary };
   }
 
-  #hold({ catalog, refused }: Candidate, emptying: string): OfferOutcome {
+  #hold({ catalog, refused, origin }: Candidate, reason: string): OfferOutcome {
     this.#logRefused(refused);
+    this.#held = { catalog, reason, atMs: this.#options.clock.wall() };
     this.#log.error(
-      "catalog: held back, because {emptying}; the former one stays in force until supervisor says the same twice",
-      {
-        emptying,
-      },
+      "catalog: held back, because {reason}; the former one stays in force until supervisor says the same twice",
+      { reason },
     );
-    return { result: "held", apps: catalog.apps.size, agents: catalog.agents, refused };
+    const summary = { apps: catalog.apps.size, agents: catalog.agents };
+    this.#options.listener.event("catalogHeld", { ...summary, reason, origin });
+    return { result: "held", ...summary, refused };
   }
 
   #reject(body: unknown): OfferOutcome {
@@ -158,11 +246,21 @@ export class SupervisorCatalog implements CatalogUpdates {
 /** The catalog of the configuration: the same apps for every agent, and no other source. */
 export class LocalCatalog implements CatalogUpdates {
   readonly source = "local";
-  readonly current: Catalog;
+  #current: Catalog;
 
   /** @param apps app name to version */
   constructor(apps: Readonly<Record<string, string>>) {
-    this.current = catalogForAll(apps);
+    this.#current = catalogForAll(apps);
+  }
+
+  /** The catalog in force. */
+  get current(): Catalog {
+    return this.#current;
+  }
+
+  /** Gives every agent other apps from now on. */
+  reconfigure(apps: Readonly<Record<string, string>>): void {
+    this.#current = catalogForAll(apps);
   }
 
   offer(): Promise<OfferOutcome> {

@@ -52,7 +52,7 @@ export class SupervisorSync {
     if (this.#asking) return;
     this.#asking = true;
     try {
-      const outcome = await this.#options.catalog.offer(await this.#options.ask());
+      const outcome = await this.#options.catalog.offer(await this.#options.ask(), "supervisor");
       if (outcome.result === "rejected") throw new Error(`its answer cannot be used: ${outcome.reason}`);
       this.#failures = 0;
       this.#schedule(this.#options.intervalMs);

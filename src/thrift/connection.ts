@@ -49,8 +49,10 @@ export class Connection {
   readonly #socket: Deno.TcpConn;
   readonly #context: ConnectionContext;
   readonly #decoder: CallDecoder;
-  /** The address that the calls come from. */
+  /** The address of the other end, or the client that a balancer names. */
   #peer: string;
+  /** The agent's own address, as far as the connection shows it. */
+  #agent: string | undefined;
   #buffer = new Uint8Array(READ_BUFFER_BYTES);
   /** What was read and is not yet answered: the buffer from `#start` up to `#end`. */
   #start = 0;
@@ -69,6 +71,7 @@ export class Connection {
   constructor(socket: Deno.TcpConn, peer: string, context: ConnectionContext) {
     this.#socket = socket;
     this.#peer = peer;
+    this.#agent = peer;
     this.#context = context;
     this.#decoder = new CallDecoder(context.maxMessageBytes);
     this.#wait("idle");
@@ -124,6 +127,7 @@ export class Connection {
       const header = readProxyHeader(this.#buffer, this.#start, this.#end);
       if (header !== undefined) {
         this.#start += header.length;
+        this.#agent = header.client;
         this.#peer = header.client ?? this.#peer;
         this.#phase = "idle";
         return true;
@@ -216,7 +220,7 @@ export class Connection {
     const { service, counters, replies } = this.#context;
     counters.beats++;
     try {
-      const text = service.heartbeatPackage(info, this.#peer);
+      const text = service.heartbeatPackage(info, this.#agent);
       if (!call.oneway) replies.reply(call, text);
       counters.calls.answered++;
     } catch (error) {

@@ -25,10 +25,17 @@ export class HeartbeatService implements BeatService {
    * known: an agent that gets an exception keeps its apps, one that gets an empty map removes them (PROTOCOL.md
    * section 1)
    */
-  heartbeatPackage(info: AgentInfo): Uint8Array {
+  heartbeatPackage(info: AgentInfo, peer: string | undefined): Uint8Array {
     const { fleet, catalog, clock } = this.#options;
     const beat = readBeat(info);
-    const outcome = fleet.beat(beat, { monotonic: clock.monotonic(), wall: clock.wall() });
+    const now = { monotonic: clock.monotonic(), wall: clock.wall() };
+    const outcome = fleet.beat(beat, now, peer);
+    if (outcome === "foreign") {
+      throw new ApplicationError(
+        ApplicationErrorType.PROTOCOL_ERROR,
+        `ip must be the address that the beat comes from (agent.addressCheck = enforce), ${beat.ip} came from ${peer}`,
+      );
+    }
     if (outcome === "full") {
       throw new ApplicationError(
         ApplicationErrorType.INTERNAL_ERROR,

@@ -14,10 +14,11 @@ export interface AgentInfo {
 export interface BeatService {
   /**
    * Takes one beat and returns the reply's JSON text in UTF-8. The bytes are not changed and not kept.
-   * @param peer the address the beat came from: the TCP peer, or the client that a trusted proxy names
+   * @param peer the address the beat came from: the TCP peer, or the client that a trusted proxy names; undefined
+   * behind a proxy that names none
    * @throws ApplicationError to answer with an exception
    */
-  heartbeatPackage(info: AgentInfo, peer: string): Uint8Array;
+  heartbeatPackage(info: AgentInfo, peer: string | undefined): Uint8Array;
 }
 
 /** Types of TApplicationException (thrift/lib: TApplicationException), as far as this service uses them. */

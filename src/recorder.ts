@@ -1,0 +1,185 @@
+import type { Clock } from "./clock.ts";
+import type { Agent, Instant } from "./fleet/agent.ts";
+import { type EventKind, type FleetEvent, serviceEvent } from "./fleet/events.ts";
+import type { Fleet } from "./fleet/fleet.ts";
+import { type StoredAgent, storedAgent } from "./fleet/stored.ts";
+import type { Logger } from "./log.ts";
+
+/** How often changes are collected, ms; with a busy loop on top, agents are offline well within a second of due. */
+const INTERVAL_MS = 500;
+/** How long events wait for the disk before they are told without being stored, ms. */
+const STORE_PATIENCE_MS = 5_000;
+/** How many agents one log line names; the rest is counted. */
+const NAMED_AGENTS = 5;
+/** A beat interval above this share of agent.timeout leaves too little room for a lost beat. */
+const INTERVAL_SHARE = 1 / 3;
+
+/** A catalog as it is stored. */
+export interface CatalogRecord {
+  readonly takenAtMs: number;
+  readonly source: "local" | "supervisor";
+  /** How it came: `supervisor`, `updateAppInfo`, `rollback` ... */
+  readonly origin: string;
+  /** The catalog in the form of updateAppInfo, JSON text. */
+  readonly body: string;
+}
+
+/** Everything that has changed since the batch before. */
+export interface ChangeBatch {
+  readonly agents: readonly StoredAgent[];
+  /** Addresses of rows that are no more; deleted before the agents are written. */
+  readonly forgotten: readonly string[];
+  readonly events: readonly FleetEvent[];
+  readonly catalogs: readonly CatalogRecord[];
+}
+
+/** Where changes go to outlive the process. */
+export interface ChangeStore {
+  /** Stores a batch in one transaction. Resolves with whether it is on disk; never rejects. */
+  write(batch: ChangeBatch): Promise<boolean>;
+}
+
+/** What a recorder needs. */
+export interface RecorderOptions {
+  readonly fleet: Fleet;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Undefined where nothing can be stored. */
+  readonly store: ChangeStore | undefined;
+  /** Takes events that are stored, in order, to tell them to others. */
+  readonly tell: (events: readonly FleetEvent[]) => void;
+  /** agent.timeout, ms. */
+  readonly timeoutMs: () => number;
+}
+
+/** The log lines about agents: which events, and what is said of them. */
+const AGENT_LINES: readonly { about: (event: FleetEvent) => boolean; message: string }[] = [
+  {
+    about: ({ kind, details }) => kind === "agentOnline" && details.first === true,
+    message: "agents: {count} new: {agents}",
+  },
+  {
+    about: ({ kind, details }) => kind === "agentOnline" && details.first !== true,
+    message: "agents: {count} online again: {agents}",
+  },
+  { about: ({ kind }) => kind === "agentOffline", message: "agents: {count} offline: {agents}" },
+  {
+    about: ({ kind }) => kind === "agentFlapping",
+    message: "agents: {count} come and go, no more is told about them until they are stable: {agents}",
+  },
+  { about: ({ kind }) => kind === "agentForgotten", message: "agents: {count} forgotten: {agents}" },
+  { about: ({ kind }) => kind === "versionChanged", message: "agents: {count} have another version: {agents}" },
+  {
+    about: ({ kind }) => kind === "duplicateIdentity",
+    message: "agents: {count} addresses are claimed by two machines in turn: {agents}",
+  },
+];
+
+const GUARD_ON =
+  "guard: {silent} of {agents} agents are silent, so the fault is probably between them and this service; " +
+  "none is called offline until most are back, guard.maxHold has passed or the guard is released";
+const GUARD_OFF =
+  "guard: over ({reason}) after {held_seconds} s; {held} agents are still silent and go offline a few a second";
+
+/**
+ * Collects twice a second what has changed in the fleet and the catalog, logs it, stores it and only then has it told:
+ * an event that others have seen is never forgotten by a crash. It decides nothing itself.
+ */
+export class Recorder {
+  readonly #options: RecorderOptions;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #serviceEvents: FleetEvent[] = [];
+  #catalogs: CatalogRecord[] = [];
+  #last: Promise<void> = Promise.resolve();
+  #warnedInterval = false;
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => this.#collect(), INTERVAL_MS);
+  }
+
+  /** Collects a last time and waits until that is stored and told. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#collect();
+    await this.#last;
+  }
+
+  /** Adds an event that is not about one agent. */
+  event(kind: EventKind, details: Record<string, unknown>): void {
+    this.#serviceEvents.push(serviceEvent(kind, this.#now(), details));
+  }
+
+  /** Adds a catalog to the history. */
+  catalog(record: CatalogRecord): void {
+    this.#catalogs.push(record);
+  }
+
+  #now(): Instant {
+    const { clock } = this.#options;
+    return { monotonic: clock.monotonic(), wall: clock.wall() };
+  }
+
+  #collect(): void {
+    const { fleet } = this.#options;
+    fleet.advance(this.#now());
+    const { agents, forgotten, events: fleetEvents } = fleet.takeChanges();
+    const events = [...fleetEvents, ...this.#serviceEvents];
+    const catalogs = this.#catalogs;
+    this.#serviceEvents = [];
+    this.#catalogs = [];
+    this.#checkInterval();
+    if (agents.length + forgotten.length + events.length + catalogs.length === 0) return;
+    this.#report(events);
+    const stored = this.#store({ agents, forgotten, events, catalogs });
+    // One after the other, so that events are told in the order in which they happened.
+    this.#last = this.#last.then(() => stored).then(() => {
+      if (events.length > 0) this.#options.tell(events);
+    });
+  }
+
+  async #store(batch: Omit<ChangeBatch, "agents"> & { agents: readonly Agent[] }): Promise<void> {
+    const { store } = this.#options;
+    if (store === undefined) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, STORE_PATIENCE_MS));
+    await Promise.race([store.write({ ...batch, agents: batch.agents.map(storedAgent) }), patience]);
+    clearTimeout(timer);
+  }
+
+  #checkInterval(): void {
+    const { fleet, log, timeoutMs } = this.#options;
+    const intervalMs = fleet.beatIntervalMs;
+    const tooLong = intervalMs !== undefined && intervalMs > timeoutMs() * INTERVAL_SHARE;
+    if (tooLong && !this.#warnedInterval) {
+      log.warn(
+        "agents: they beat every {seconds} s on average, more than a third of agent.timeout ({timeout} s): few lost beats " +
+          "make one offline; raise agent.timeout",
+        { seconds: Math.round(intervalMs / 1000), timeout: timeoutMs() / 1000 },
+      );
+    }
+    this.#warnedInterval = tooLong;
+  }
+
+  #report(events: readonly FleetEvent[]): void {
+    for (const { about, message } of AGENT_LINES) {
+      const chosen = events.filter(about);
+      if (chosen.length === 0) continue;
+      const named = chosen.slice(0, NAMED_AGENTS).map(nameOf).join(", ");
+      const agents = chosen.length > NAMED_AGENTS ? `${named} ...` : named;
+      this.#options.log.info(message, { count: chosen.length, agents });
+    }
+    for (const { kind, details } of events) {
+      if (kind === "guardOn") this.#options.log.warn(GUARD_ON, { ...details });
+      if (kind === "guardOff") this.#options.log.warn(GUARD_OFF, { ...details });
+    }
+  }
+}
+
+function nameOf({ ip, asset }: FleetEvent): string {
+  return asset === "" ? ip : `${ip} (${asset})`;
+}
