@@ -261,7 +261,7 @@ export class Fleet {
 
   #wentOffline(agent: Agent, atMs: number): void {
     const wall = this.#now.wall - (this.#now.monotonic - atMs);
-    const event = this.#event("agentOffline", agent, wall);
+    const event = agentEvent("agentOffline", agent, { at: wall, now: { monotonic: atMs, wall } });
     this.#entered(agent, atMs, wall);
     this.#dirty.add(agent);
     this.#tell(agent, "offline", event);
