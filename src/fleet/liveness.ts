@@ -66,7 +66,7 @@ export class Liveness {
   #graceSinceMs = -Infinity;
   #graceUntilMs = -Infinity;
   #guardSinceMs: number | undefined;
-  #leave = { sinceMs: 0, perSecond: 0, left: 0 };
+  #leave = { sinceMs: 0, perSecond: 0, second: 0, left: 0 };
   #last: Instant | undefined;
 
   constructor(options: LivenessOptions, listener: LivenessListener, random: () => number = Math.random) {
@@ -172,14 +172,16 @@ export class Liveness {
     }
   }
 
-  #letLeave({ monotonic }: Instant): void {
-    if (this.#leaving.size === 0) return;
-    const seconds = Math.floor((monotonic - this.#leave.sinceMs) / 1000) + 1;
+  /** Seconds in which nobody looked, or in which there was grace, are not made up for. */
+  #letLeave(now: Instant): void {
+    if (this.#leaving.size === 0 || this.#inGrace(now)) return;
+    const second = Math.floor((now.monotonic - this.#leave.sinceMs) / 1000);
+    if (second !== this.#leave.second) this.#leave = { ...this.#leave, second, left: 0 };
     for (let agent = this.#leaving.head; agent !== undefined; agent = this.#leaving.head) {
-      if (this.#leave.left >= seconds * this.#leave.perSecond) return;
+      if (this.#leave.left >= this.#leave.perSecond) return;
       this.#leave.left++;
       this.#leaving.remove(agent);
-      this.#goOffline(agent, monotonic);
+      this.#goOffline(agent, now.monotonic);
     }
   }
 
@@ -233,6 +235,7 @@ export class Liveness {
     this.#leave = {
       sinceMs: now.monotonic,
       perSecond: Math.max(MIN_RELEASE, Math.floor(RELEASE_SHARE * (agents + this.#leaving.size))),
+      second: 0,
       left: 0,
     };
     for (const agent of held) {
