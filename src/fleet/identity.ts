@@ -5,8 +5,11 @@ export type Conflict = "asset" | "address";
 
 /** What is remembered of an agent only when something about its identity is odd. */
 export interface Oddities {
-  /** The TCP peer of the last beat where it is not the claimed address; empty where it is. */
-  peer: string;
+  /**
+   * The TCP peer of the last beat where it is not the claimed address; empty where it is; undefined as long as it never
+   * was another one: what it was before that, or before a restart, may just not be known.
+   */
+  peer: string | undefined;
   formerPeer: string | undefined;
   formerAsset: string | undefined;
   conflict: Conflict | undefined;
@@ -44,7 +47,7 @@ export function compareIdentity(
     odd.formerAsset = agent.asset;
   }
   const from = foreign ? peer : "";
-  if (peer !== undefined && from !== odd.peer) {
+  if (peer !== undefined && from !== (odd.peer ?? "")) {
     if (odd.formerPeer === from) conflict = "address";
     odd.formerPeer = odd.peer;
     odd.peer = from;
@@ -57,5 +60,5 @@ export function compareIdentity(
 }
 
 function noOddities(): Oddities {
-  return { peer: "", formerPeer: undefined, formerAsset: undefined, conflict: undefined, conflictAt: undefined };
+  return { peer: undefined, formerPeer: undefined, formerAsset: undefined, conflict: undefined, conflictAt: undefined };
 }

@@ -48,7 +48,7 @@ function oddParts({ appsFault, appsText, oddities }: Agent): string {
     parts += `,"apps_fault":${JSON.stringify(appsFault)},"apps_raw":${JSON.stringify(appsText)}`;
   }
   if (oddities === undefined) return parts;
-  if (oddities.peer !== "") parts += `,"peer":${JSON.stringify(oddities.peer)}`;
+  if (oddities.peer !== undefined && oddities.peer !== "") parts += `,"peer":${JSON.stringify(oddities.peer)}`;
   if (oddities.conflict !== undefined && oddities.conflictAt !== undefined) {
     const at = new Date(oddities.conflictAt.wall).toISOString();
     parts += `,"duplicate":{"reason":"${oddities.conflict}","at":"${at}"}`;
