@@ -48,6 +48,7 @@ const RELEASE_SHARE = 0.02;
  *
  *   beat -> fresh -> quiet (half the timeout) -> offline (the timeout)
  *                                             -> held (suspect), by grace or guard -> leaving (suspect) -> offline
+ *                  quiet when the guard ends -> given up (online until it is due) -> leaving
  */
 export class Liveness {
   #options: LivenessOptions;
@@ -59,6 +60,8 @@ export class Liveness {
   readonly #quiet = new AgentQueue();
   /** Suspect: overdue, but not called offline while grace or the guard holds. */
   readonly #held = new AgentQueue();
+  /** Online, silent for half the timeout or longer when the guard ended, and not heard of since. */
+  readonly #givenUp = new AgentQueue();
   /** Suspect: no longer held, going offline a few a second. */
   readonly #leaving = new AgentQueue();
   /** Head: the agent that has been offline for the longest time. */
@@ -81,7 +84,7 @@ export class Liveness {
 
   get counts(): { online: number; suspect: number; offline: number } {
     return {
-      online: this.#fresh.size + this.#quiet.size,
+      online: this.#fresh.size + this.#quiet.size + this.#givenUp.size,
       suspect: this.#held.size + this.#leaving.size,
       offline: this.offline.size,
     };
@@ -131,8 +134,9 @@ export class Liveness {
     this.#noticeStall(now);
     this.#age(now);
     this.#checkGuard(now);
-    this.#decideOverdue(now);
     this.#decideHeld(now);
+    this.#decideOverdue(now);
+    this.#decideGivenUp(now);
     this.#letLeave(now);
   }
 
@@ -153,6 +157,15 @@ export class Liveness {
     }
   }
 
+  /** Those that grace has held are due when it ends. */
+  #decideHeld(now: Instant): void {
+    if (this.#held.size === 0 || this.#inGrace(now) || this.#guarded(now)) return;
+    for (let agent = this.#held.head; agent !== undefined; agent = this.#held.head) {
+      this.#held.remove(agent);
+      this.#goOffline(agent, this.#graceUntilMs);
+    }
+  }
+
   #decideOverdue(now: Instant): void {
     const due = now.monotonic - this.#options.timeoutMs;
     for (let agent = this.#quiet.head; agent !== undefined && agent.lastBeatMs <= due; agent = this.#quiet.head) {
@@ -163,12 +176,13 @@ export class Liveness {
     }
   }
 
-  /** Those that grace has held are due when it ends. */
-  #decideHeld(now: Instant): void {
-    if (this.#held.size === 0 || this.#inGrace(now) || this.#guarded(now)) return;
-    for (let agent = this.#held.head; agent !== undefined; agent = this.#held.head) {
-      this.#held.remove(agent);
-      this.#goOffline(agent, this.#graceUntilMs);
+  /** Those that were silent already when a guard ended leave as slowly as those that it held. */
+  #decideGivenUp({ monotonic }: Instant): void {
+    const due = monotonic - this.#options.timeoutMs;
+    for (let agent = this.#givenUp.head; agent !== undefined && agent.lastBeatMs <= due; agent = this.#givenUp.head) {
+      this.#givenUp.remove(agent);
+      agent.state = "suspect";
+      this.#leaving.push(agent);
     }
   }
 
@@ -200,7 +214,7 @@ export class Liveness {
     return monotonic < this.#graceUntilMs;
   }
 
-  /** Agents whose silence is not explained yet; those that leave have been given up. */
+  /** Agents whose silence is not explained yet, so without those that an ended guard has given up. */
   get #silent(): number {
     return this.#quiet.size + this.#held.size;
   }
@@ -231,16 +245,21 @@ export class Liveness {
     const heldMs = now.monotonic - (this.#guardSinceMs ?? now.monotonic);
     this.#guardSinceMs = undefined;
     const agents = this.#present;
+    const { online, suspect } = this.counts;
     const held = shuffled(this.#held, this.#random);
     this.#leave = {
       sinceMs: now.monotonic,
-      perSecond: Math.max(MIN_RELEASE, Math.floor(RELEASE_SHARE * (agents + this.#leaving.size))),
+      perSecond: Math.max(MIN_RELEASE, Math.floor(RELEASE_SHARE * (online + suspect))),
       second: 0,
       left: 0,
     };
     for (const agent of held) {
       this.#held.remove(agent);
       this.#leaving.push(agent);
+    }
+    for (let agent = this.#quiet.head; agent !== undefined; agent = this.#quiet.head) {
+      this.#quiet.remove(agent);
+      this.#givenUp.push(agent);
     }
     this.#listener.guardOff({ reason, held: held.length, agents, heldMs });
   }
