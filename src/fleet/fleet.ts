@@ -98,7 +98,7 @@ export class Fleet {
   /** Takes in the rows of a former run; for an empty fleet only. Grace begins, so that agents can show themselves. */
   restore(rows: readonly StoredAgent[], now: Instant): void {
     this.#now = now;
-    this.#liveness.grantGrace(now);
+    this.#liveness.start(now);
     const agents = rows.map((row) => restoredAgent(row, now)).sort((a, b) => a.lastBeatMs - b.lastBeatMs);
     for (const agent of agents) {
       this.#table.add(agent);

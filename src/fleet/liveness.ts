@@ -114,12 +114,10 @@ export class Liveness {
     this.offline.push(agent);
   }
 
-  /** Nobody is called offline for the time of grace, unless there was a grace within the last timeout. */
-  grantGrace(now: Instant): void {
-    const { graceMs, timeoutMs } = this.#options;
-    if (graceMs === 0 || now.monotonic - this.#graceSinceMs < timeoutMs) return;
+  /** A run begins: nobody is called offline before this moment, nor within its grace. */
+  start(now: Instant): void {
     this.#graceSinceMs = now.monotonic;
-    this.#graceUntilMs = now.monotonic + graceMs;
+    this.#graceUntilMs = now.monotonic + this.#options.graceMs;
   }
 
   /** Ends the guard by hand. @returns whether it was on */
@@ -146,7 +144,15 @@ export class Liveness {
     if (last === undefined) return;
     const passed = now.monotonic - last.monotonic;
     const stepped = Math.abs(now.wall - last.wall - passed) > CLOCK_STEP_MS;
-    if (passed > STALL_MS || stepped) this.grantGrace(now);
+    if (passed > STALL_MS || stepped) this.#grantGrace(now);
+  }
+
+  /** Nobody is called offline for the time of grace, unless there was a grace within the last timeout. */
+  #grantGrace(now: Instant): void {
+    const { graceMs, timeoutMs } = this.#options;
+    if (graceMs === 0 || now.monotonic - this.#graceSinceMs < timeoutMs) return;
+    this.#graceSinceMs = now.monotonic;
+    this.#graceUntilMs = now.monotonic + graceMs;
   }
 
   #age({ monotonic }: Instant): void {
