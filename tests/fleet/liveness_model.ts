@@ -120,9 +120,8 @@ export class LivenessModel {
     this.#last = undefined;
     this.guardSince = undefined;
     this.#leaving = [];
-    this.#graceSince = -Infinity;
-    this.graceUntil = -Infinity;
-    this.#grantGrace(now);
+    this.#graceSince = now.monotonic;
+    this.graceUntil = now.monotonic + this.options.graceMs;
     for (const agent of this.agents) {
       if (agent.state === "suspect") agent.state = "online";
       agent.beatAt = now.monotonic - Math.max(0, now.wall - agent.seen);
