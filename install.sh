@@ -203,7 +203,7 @@ runtime_from_deno() {
   : >"$TEMP_DIR/empty.js"
   local probe=$TEMP_DIR
   say "asking Deno's release host for the runtime (at most 2 minutes)"
-  if timeout 120 "$DENO" compile --no-config --no-lock --quiet --output "$probe/empty" "$probe/empty.js" \
+  if timeout --foreground 120 "$DENO" compile --no-config --no-lock --quiet --output "$probe/empty" "$probe/empty.js" \
     >"$probe/log" 2>&1 </dev/null; then
     return
   fi
@@ -429,11 +429,14 @@ ensure() {
 
 demo() {
   ensure rabbitmq
-  build_binary
+  lock_toolchain
   find_deno
+  unlock_toolchain
+  local deno=$DENO
+  build_binary
   cleanup
   cd "$ROOT"
-  exec "$DENO" run --no-prompt --allow-net --allow-read --allow-write --allow-run --allow-env --allow-sys \
+  exec "$deno" run --no-prompt --allow-net --allow-read --allow-write --allow-run --allow-env --allow-sys \
     tests/demo/main.ts "$@"
 }
 

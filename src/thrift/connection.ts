@@ -108,7 +108,7 @@ export class Connection {
   /** Ends the connection as soon as what was read is answered: at once when that is nothing. */
   drain(): void {
     this.#draining = true;
-    if (this.#phase === "idle") this.close();
+    if (this.#phase === "idle" && this.#start === this.#end) this.close();
   }
 
   /**

@@ -31,5 +31,9 @@ export const READ_BUFFER_BYTES = 1024;
 export const READ_BUFFER_GROWTH = 4;
 /** Pipelined replies are written together up to about this size, bytes. */
 export const WRITE_BATCH_BYTES = 64 * 1024;
-/** The most pipelined calls of one connection that are answered before other connections get their turn. */
-export const CALLS_PER_TURN = 64;
+/**
+ * The most pipelined calls of one connection that are answered before others get their turn. Under four connections
+ * that pipeline without end, timers were seen late by 16 ms (99 %) with 256 and 77 ms without a limit; 64 halved the
+ * throughput.
+ */
+export const CALLS_PER_TURN = 256;

@@ -70,19 +70,39 @@ class Connection {
       const read = await this.#connection.read(this.#chunk);
       if (read === null) throw new Error("closed by the server");
       const chunk = this.#chunk.subarray(0, read);
-      let bytes = this.#rest.length === 0 ? chunk : concat([this.#rest, chunk]);
-      for (let parsed = parseReply(bytes); parsed !== undefined; parsed = parseReply(bytes)) {
-        if (parsed.reply.text === undefined) throw new Error(`refused: ${parsed.reply.exception?.message}`);
-        bytes = bytes.subarray(parsed.length);
+      const bytes = this.#rest.length === 0 ? chunk : concat([this.#rest, chunk]);
+      let start = 0;
+      for (let length = replyLength(bytes, start); length > 0; length = replyLength(bytes, start)) {
+        start += length;
         count--;
       }
-      this.#rest = bytes.slice();
+      this.#rest = bytes.slice(start);
     }
   }
 
   close(): void {
     this.#connection.close();
   }
+}
+
+/** Bytes of a reply before its text: header with the method's name, then type, id and length of the field. */
+const HEAD_BYTES = 4 + 4 + "heartbeatPackage".length + 4 + 3 + 4;
+/** The message type that a reply has and an exception has not. */
+const REPLY = 2;
+
+/**
+ * The length of the reply at a place, 0 while it is not complete. Reads no more than it must: the load shares the
+ * machine with the server that is measured.
+ * @throws Error when it is an exception
+ */
+function replyLength(bytes: Uint8Array, start: number): number {
+  if (bytes.length - start < HEAD_BYTES) return 0;
+  if (bytes[start + 3] !== REPLY) {
+    throw new Error(`refused: ${parseReply(bytes.subarray(start))?.reply.exception?.message}`);
+  }
+  const text = new DataView(bytes.buffer, bytes.byteOffset).getInt32(start + HEAD_BYTES - 4);
+  const length = HEAD_BYTES + text + 1;
+  return bytes.length - start < length ? 0 : length;
 }
 
 const calls: Uint8Array[] = [];

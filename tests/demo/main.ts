@@ -108,9 +108,12 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const stopped = new Promise<void>((resolve) => stopping.signal.addEventListener("abort", () => resolve()));
   const stack = new AsyncDisposableStack();
+  const once = args.includes("--once");
   let failed = false;
   try {
-    await Promise.race([play({ out, stack, signal: stopping.signal, once: args.includes("--once") }), stopped]);
+    await Promise.race([play({ out, stack, signal: stopping.signal, once }), stopped]);
+    // A first round that was cut short has proved nothing.
+    failed = once && stopping.signal.aborted;
   } catch (error) {
     // Ctrl-C stops elves-heartbeat too, and that is then no failure.
     failed = !stopping.signal.aborted;

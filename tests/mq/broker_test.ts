@@ -287,7 +287,7 @@ const CASES: Record<string, (rabbit: RabbitServer, tls: TlsFiles) => Promise<voi
       await using stranger = await Harness.start(rabbit, { settings: { hosts, tls: {} } });
       await stranger.logged(/no connection.*certificate/i);
     }
-    const ca = await Deno.readTextFile(tls.certificate);
+    const ca = await Deno.readTextFile(tls.authority);
     await using _harness = await (await Harness.start(rabbit, { settings: { hosts, tls: { ca } } })).up();
     await using peer = await ModulePeer.connect(rabbit.url);
     assert.equal((await peer.call("agentInfo")).flag, "false");
@@ -396,31 +396,41 @@ function deadPort(): { port: number } {
   return { port: listener.addr.port };
 }
 
-/** A self-signed certificate for 127.0.0.1 and a port for it. */
+/** A certificate for 127.0.0.1, the authority that signed it, and a port for it. */
 class TlsFiles implements AsyncDisposable {
   readonly port = freePort();
+  readonly authority: string;
   readonly certificate: string;
   readonly key: string;
   readonly #folder: string;
 
   private constructor(folder: string) {
     this.#folder = folder;
+    this.authority = `${folder}/ca.pem`;
     this.certificate = `${folder}/certificate.pem`;
     this.key = `${folder}/key.pem`;
   }
 
   static async make(): Promise<TlsFiles> {
     const files = new TlsFiles(await Deno.makeTempDir({ prefix: "hb-tls-" }));
-    const args = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=hb-test " +
-      `-addext subjectAltName=IP:127.0.0.1 -keyout ${files.key} -out ${files.certificate}`;
-    const { success, stderr } = await new Deno.Command("openssl", { args: args.split(" ") }).output();
-    if (!success) throw new Error(`openssl: ${Buffer.from(stderr)}`);
+    const caKey = `${files.#folder}/ca.key.pem`;
+    await openssl(`-subj /CN=hb-test-ca -keyout ${caKey} -out ${files.authority}`);
+    await openssl(
+      `-subj /CN=hb-test -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=CA:FALSE ` +
+        `-CA ${files.authority} -CAkey ${caKey} -keyout ${files.key} -out ${files.certificate}`,
+    );
     return files;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.#folder, { recursive: true });
   }
+}
+
+async function openssl(request: string): Promise<void> {
+  const args = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 ${request}`.split(" ");
+  const { success, stderr } = await new Deno.Command("openssl", { args }).output();
+  if (!success) throw new Error(`openssl: ${Buffer.from(stderr)}`);
 }
 
 /** Each case finds a broker without the modules' topology. */

@@ -1,6 +1,7 @@
 import { connect } from "amqplib";
 import { Buffer } from "node:buffer";
 import { freePort } from "./free_port.ts";
+import { waitFor } from "./wait_for.ts";
 
 /** Where Debian's package keeps the server and its tools. */
 const BIN = "/usr/lib/rabbitmq/bin";
@@ -151,12 +152,22 @@ export class RabbitServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
     try {
-      await this.#run("/usr/bin/epmd", ["-port", this.#env.ERL_EPMD_PORT ?? "", "-kill"]);
-    } catch (cause) {
-      // A server that was stopped while it started has not started its port mapper yet.
-      if (!String(cause).includes("Cannot connect")) throw cause;
+      await waitFor(() => this.#endPortMapper(), { timeoutMs: 5_000, what: "the port mapper to end" });
     } finally {
       await Deno.remove(this.#folder, { recursive: true });
+    }
+  }
+
+  async #endPortMapper(): Promise<boolean> {
+    try {
+      await this.#run("/usr/bin/epmd", ["-port", this.#env.ERL_EPMD_PORT ?? "", "-kill"]);
+      return true;
+    } catch (cause) {
+      // It takes a moment to notice that a killed server is gone.
+      if (String(cause).includes("living nodes")) return false;
+      // A server that was stopped while it started has not started its port mapper yet.
+      if (String(cause).includes("Cannot connect")) return true;
+      throw cause;
     }
   }
 
