@@ -24,7 +24,7 @@ declare -A NPM_SHA512=(
 )
 
 # What the executable may do, for ever: serve and connect, read its files, read these variables; nothing else.
-PERMISSIONS=(--no-prompt --allow-net --allow-read --allow-env=JOURNAL_STREAM)
+PERMISSIONS=(--no-prompt --allow-net --allow-read --allow-write --allow-env=JOURNAL_STREAM)
 
 usage() {
   cat <<EOF
@@ -257,7 +257,7 @@ compile() {
   shift
   [ -z "$RUNTIME" ] || export DENORT_BIN=$RUNTIME
   cd "$ROOT" && RUST_MIN_STACK=67108864 "$DENO" compile --frozen --no-code-cache "${PERMISSIONS[@]}" \
-    --include dist/build.json "$@" --output "$target" src/main.ts
+    --include dist/build.json --include src/store/worker.ts "$@" --output "$target" src/main.ts
 }
 
 # What `elves-heartbeat version` tells; compiled in beside the sources.

@@ -1,18 +1,28 @@
-import { type CatalogUpdates, LocalCatalog, SupervisorCatalog } from "./apps/keeper.ts";
+import { type CatalogListener, LocalCatalog, SupervisorCatalog } from "./apps/keeper.ts";
 import { SupervisorSync } from "./apps/sync.ts";
+import { buildInfo } from "./build_info.ts";
 import type { Clock } from "./clock.ts";
 import { appSource, zookeeperEnabled } from "./config/config.ts";
+import { differences, withLive } from "./config/reload.ts";
 import type { Settings } from "./config/schema.ts";
 import { descriptorShortage } from "./descriptors.ts";
-import { Expiry } from "./expiry.ts";
+import { EventDispatcher } from "./events/dispatcher.ts";
+import type { EventSink } from "./events/sink.ts";
+import { Webhook } from "./events/webhook.ts";
 import { Fleet } from "./fleet/fleet.ts";
+import { hostOf, instanceName } from "./instance.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { FaultLog, type Logger } from "./log.ts";
-import { Broker, type BrokerSettings } from "./mq/broker.ts";
+import { Broker } from "./mq/broker.ts";
+import { EventPublisher } from "./mq/event_publisher.ts";
 import { Supervisor } from "./mq/supervisor.ts";
+import { beatServerOptions, brokerSettings, fleetOptions, sourceText } from "./options.ts";
+import { Recorder } from "./recorder.ts";
 import { Slices } from "./slices.ts";
+import { type CatalogRow, Store } from "./store/store.ts";
 import { HeartbeatService } from "./thrift/heartbeat_service.ts";
 import { BeatServer } from "./thrift/server.ts";
+import { Registrar } from "./zookeeper/registrar.ts";
 
 /** How long beats that were read may take to be answered at the stop, ms. */
 const DRAIN_MS = 1_500;
@@ -23,34 +33,70 @@ export interface AppSurroundings {
   readonly clock: Clock;
 }
 
-/** A running service. */
+/** A running service, and what can be done with it by hand. */
 export interface App {
   /** Where beats are received, with the real port. */
   readonly beatAddress: { hostname: string; port: number };
+  readonly fleet: Fleet;
+  readonly catalog: LocalCatalog | SupervisorCatalog;
   readonly broker: Broker;
-  /** Answers what was read, acknowledges what was handled, closes everything. Never rejects. */
+  readonly store: Store;
+  readonly events: EventDispatcher;
+  /** Undefined where the service does not register itself. */
+  readonly registrar: Registrar | undefined;
+  /** Applies what can be applied of another configuration, and says in the log what was and what was not. */
+  reload(next: Settings): void;
+  /** Answers what was read, acknowledges what was handled, stores and tells what happened. Never rejects. */
   stop(): Promise<void>;
 }
 
 /**
  * The one place where the parts are put together; long on purpose, because its order is the order of start and, read
  * from below, of the stop.
- * @throws when a port cannot be opened; whatever was started by then is stopped again
+ * @throws when a port cannot be opened or the data folder is in use; what was started by then is stopped again
  */
 export async function startApp(settings: Settings, { log, clock }: AppSurroundings): Promise<App> {
   const lifecycle = new Lifecycle(log);
+  const now = () => ({ monotonic: clock.monotonic(), wall: clock.wall() });
+  let current = settings;
   try {
-    const instance = crypto.randomUUID();
+    const shortage = descriptorShortage(settings["thrift.maxConnections"]);
+    if (shortage !== undefined) log.warn("beat port: {shortage}", { shortage });
+    const startedAt = new Date(clock.wall()).toISOString();
+    const instance = instanceName(settings);
+    const run = `${instance}.${crypto.randomUUID().slice(0, 8)}`;
     const slices = new Slices();
-    const fleet = new Fleet({
-      timeoutMs: settings["agent.timeout"],
-      retentionMs: settings["agent.retention"],
-      max: settings["agent.max"],
-    });
 
-    const catalog = newCatalog(settings, { log: log.getChild("apps"), slices, ask: () => supervisor.ask() });
-    const broker = new Broker(brokerSettings(settings, instance), {
-      log: log.getChild("mq"),
+    const fleet = new Fleet(fleetOptions(settings));
+    const { store, memory } = await Store.open({
+      dir: settings["data.dir"],
+      log,
+      clock,
+      instance: run,
+      eventRetentionMs: settings["events.retention"],
+      onRebuilt: () => fleet.touchAll(),
+    });
+    lifecycle.push("store", () => store.close());
+    fleet.restore(memory.agents, now());
+
+    const listener: CatalogListener = {
+      inForce: ({ body, origin, atMs }) => recorder.catalog({ body, origin, takenAtMs: atMs, source: catalog.source }),
+      event: (kind, details) => recorder.event(kind, details),
+    };
+    const catalog: LocalCatalog | SupervisorCatalog = appSource(settings) === "local"
+      ? new LocalCatalog(settings["auth.localAppInfo"] ?? {})
+      : new SupervisorCatalog({
+        log,
+        clock,
+        slices,
+        listener,
+        emptyShare: settings["auth.emptyShare"],
+        ask: () => supervisor.ask(),
+      });
+    if (catalog instanceof SupervisorCatalog) await recall(catalog, memory.catalogs, { settings, log, clock });
+
+    const broker = new Broker(brokerSettings(settings, run), {
+      log,
       clock,
       fleet,
       catalog,
@@ -61,85 +107,123 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     const supervisor = new Supervisor({
       broker,
       exchange: settings["mq.exchange"],
-      instance,
+      instance: run,
       maxBodyBytes: settings["mq.maxBodyBytes"],
     });
     const sync = catalog.source === "local" ? undefined : new SupervisorSync({
-      log: log.getChild("apps"),
+      log,
       catalog,
       ask: () => supervisor.ask(),
-      intervalMs: settings["auth.syncInterval"],
+      intervalMs: () => current["auth.syncInterval"],
     });
     lifecycle.push("RabbitMQ connection", () => broker.close());
     lifecycle.push("supervisor sync", () => sync?.pause());
 
-    const shortage = descriptorShortage(settings["thrift.maxConnections"]);
-    if (shortage !== undefined) log.warn("beat port: {shortage}", { shortage });
+    const sinks: EventSink[] = [];
+    if (settings["events.enabled"]) sinks.push(new EventPublisher({ broker, exchange: settings["mq.exchange"] }));
+    const url = settings["events.webhook"];
+    if (url !== undefined) sinks.push(new Webhook({ url: url.href, secret: settings["events.webhookSecret"], clock }));
+    const events = new EventDispatcher({ sinks, log, clock, onSent: (ids) => void store.markSent(ids) });
+    events.enqueue(memory.unsent);
+    events.start();
+    lifecycle.push("events", () => events.stop());
+    const recorder = new Recorder({
+      fleet,
+      clock,
+      log,
+      store,
+      tell: (happened) => events.enqueue(happened),
+      timeoutMs: () => current["agent.timeout"],
+    });
+    recorder.start();
+    lifecycle.push("recorder", () => recorder.stop());
+
     const service = new HeartbeatService({ fleet, catalog, clock });
-    const beats = newBeatServer(settings, service, new FaultLog(log.getChild("beats"), () => clock.monotonic()));
+    const beats = new BeatServer(service, new FaultLog(log, () => clock.monotonic()), beatServerOptions(settings));
     beats.listen();
     lifecycle.push("beat port", () => beats.stop(DRAIN_MS));
     lifecycle.push("calls", () => broker.stopConsuming());
-    const expiry = new Expiry(fleet, { clock, log });
-    expiry.start();
-    lifecycle.push("expiry", () => expiry.stop());
     await broker.start();
+    const beatAddress = beats.address;
+    const registrar = newRegistrar(settings, {
+      log,
+      clock,
+      data: () => ({
+        instance,
+        startedAt,
+        host: hostOf(instance),
+        beatPort: beatAddress.port,
+        version: buildInfo().version,
+      }),
+    });
+    registrar?.start();
+    if (registrar !== undefined) lifecycle.push("ZooKeeper registration", () => registrar.stop());
 
-    announce(settings, beats.address, log);
-    return { beatAddress: beats.address, broker, stop: () => lifecycle.close() };
+    log.info("agents: {count} remembered", { count: memory.agents.length });
+    log.info("apps that agents may run come from {source} (auth.mode = {mode})", {
+      source: sourceText(settings),
+      mode: settings["auth.mode"],
+    });
+    log.info(`beats on ${beatAddress.hostname}:${beatAddress.port}`);
+    return {
+      ...{ beatAddress, fleet, catalog, broker, store, events, registrar },
+      reload(next: Settings) {
+        current = reload({ before: current, next }, { log, fleet, catalog });
+      },
+      stop: () => lifecycle.close(),
+    };
   } catch (cause) {
     await lifecycle.close();
     throw cause;
   }
 }
 
-type AnyCatalog = CatalogUpdates & Pick<SupervisorCatalog, "current">;
+/** Puts the remembered catalog in force if it is young enough; else agents get exceptions until supervisor answers. */
+async function recall(
+  catalog: SupervisorCatalog,
+  rows: readonly CatalogRow[],
+  { settings, log, clock }: AppSurroundings & { settings: Settings },
+): Promise<void> {
+  const row = rows.find(({ source }) => source === catalog.source);
+  if (row === undefined) return;
+  const ageMs = clock.wall() - row.takenAtMs;
+  const age = `${Math.round(ageMs / 60_000)} minutes`;
+  if (ageMs > settings["auth.catalogMaxAge"]) {
+    log.warn("catalog: the remembered one is {age} old, more than auth.catalogMaxAge; waiting for supervisor", { age });
+    return;
+  }
+  await catalog.recall(row.body);
+  log.info("catalog: the remembered one, confirmed {age} ago, is in force until supervisor answers", { age });
+}
 
-function newCatalog(
+function newRegistrar(
   settings: Settings,
-  { log, slices, ask }: { log: Logger; slices: Slices; ask: () => Promise<unknown> },
-): AnyCatalog {
-  if (appSource(settings) === "local") return new LocalCatalog(settings["auth.localAppInfo"] ?? {});
-  return new SupervisorCatalog({ log, slices, ask, emptyShare: settings["auth.emptyShare"] });
-}
-
-/** How RabbitMQ is reached, as the configuration says.
- * @throws when the file of the certificate authority cannot be read
- */
-export function brokerSettings(settings: Settings, instance: string): BrokerSettings {
-  const ca = settings["mq.tlsCa"];
-  return {
-    hosts: (settings["mq.ip"] ?? []).map(({ host, port }) => ({ host, port: port ?? settings["mq.port"] })),
-    user: settings["mq.user"] ?? "",
-    password: settings["mq.password"] ?? "",
-    vhost: settings["mq.vhost"],
-    exchange: settings["mq.exchange"],
-    tls: settings["mq.tls"] ? (ca === undefined ? {} : { ca: Deno.readTextFileSync(ca) }) : undefined,
-    maxBodyBytes: settings["mq.maxBodyBytes"],
-    callIdResult: settings["mq.callIdResult"],
-    instance,
-  };
-}
-
-function newBeatServer(settings: Settings, service: HeartbeatService, faults: FaultLog): BeatServer {
-  return new BeatServer(service, faults, {
-    hostname: settings["thrift.heartbeat.host"],
-    port: settings["thrift.heartbeat.port"],
-    maxConnections: settings["thrift.maxConnections"],
-    maxConnectionsPerIp: settings["thrift.maxConnectionsPerIp"],
-    requestTimeoutMs: settings["thrift.requestTimeout"],
-    idleTimeoutMs: settings["thrift.idleTimeout"],
-    maxMessageBytes: settings["thrift.maxMessageBytes"],
-    allow: settings["thrift.allow"],
-    proxies: settings["thrift.proxies"],
+  parts: Pick<ConstructorParameters<typeof Registrar>[0], "log" | "clock" | "data">,
+): Registrar | undefined {
+  const connectString = settings["zookeeper.host"];
+  if (!zookeeperEnabled(settings) || connectString === undefined) return undefined;
+  return new Registrar({
+    connectString,
+    sessionTimeoutMs: settings["zookeeper.outTime"],
+    root: settings["zookeeper.root"],
+    auth: settings["zookeeper.auth"],
+    ...parts,
   });
 }
 
-function announce(settings: Settings, { hostname, port }: { hostname: string; port: number }, log: Logger): void {
-  log.info("apps that agents may run come from {source} (auth.mode = {mode})", {
-    source: appSource(settings) === "local" ? "auth.localAppInfo" : "elves-supervisor",
-    mode: settings["auth.mode"],
-  });
-  if (zookeeperEnabled(settings)) log.warn("zookeeper: this version does not register itself yet");
-  log.info(`beats on ${hostname}:${port}`);
+function reload(
+  { before, next }: { before: Settings; next: Settings },
+  { log, fleet, catalog }: Pick<App, "fleet" | "catalog"> & { log: Logger },
+): Settings {
+  const after = withLive(before, next);
+  const changes = differences(before, next);
+  fleet.reconfigure(fleetOptions(after));
+  if (catalog instanceof SupervisorCatalog) catalog.reconfigure(after["auth.emptyShare"]);
+  else catalog.reconfigure(after["auth.localAppInfo"] ?? {});
+  for (const { key, from, to, live } of changes) {
+    if (live) log.info("reload: {key} is {to}, was {from}", { key, from, to });
+    else log.warn("reload: {key} would be {to}, is {from}: that needs a restart", { key, from, to });
+  }
+  if (changes.length === 0) log.info("reload: nothing has changed");
+  return after;
 }

@@ -47,7 +47,12 @@ function versionText(): string {
 async function execute({ command, config }: Arguments): Promise<number> {
   switch (command) {
     case "run":
-      return await run({ config, journal: Deno.env.get("JOURNAL_STREAM") !== undefined, stopped: stopSignal() });
+      return await run({
+        config,
+        journal: Deno.env.get("JOURNAL_STREAM") !== undefined,
+        stopped: stopSignal(),
+        onReload: (listener) => Deno.addSignalListener("SIGHUP", listener),
+      });
     case "check":
       return await check(config, print);
     case "version":

@@ -40,10 +40,8 @@ export interface CatalogUpdates {
 
 /** Who is told of catalogs, so that they outlive the process. */
 export interface CatalogListener {
-  /** Another catalog is in force; `body` is it in the form of updateAppInfo. */
-  applied(catalog: { body: string; origin: string; atMs: number }): void;
-  /** Supervisor has said again what is in force. */
-  confirmed(atMs: number): void;
+  /** This catalog is in force, or was said again while it is; `body` is it in the form of updateAppInfo. */
+  inForce(catalog: { body: string; origin: string; atMs: number }): void;
   /** Something that others are told. */
   event(kind: EventKind, details: Record<string, unknown>): void;
 }
@@ -114,7 +112,7 @@ export class SupervisorCatalog implements CatalogUpdates {
 
   /**
    * Puts a remembered catalog in force; for the start.
-   * @param body what `applied` told in the former run
+   * @param body what `inForce` told in the former run
    */
   async recall(body: string): Promise<void> {
     const candidate = await this.#read(JSON.parse(body), "memory");
@@ -193,8 +191,9 @@ export class SupervisorCatalog implements CatalogUpdates {
     this.#logRefused(refused);
     this.#held = undefined;
     const former = this.#current;
+    const body = await this.#slices.run(catalogBody(catalog));
+    listener.inForce({ body, origin, atMs: clock.wall() });
     if (former !== undefined && await this.#slices.run(sameCatalog(former, catalog))) {
-      listener.confirmed(clock.wall());
       return { result: "unchanged", ...summary };
     }
     this.#current = catalog;
@@ -208,7 +207,6 @@ export class SupervisorCatalog implements CatalogUpdates {
         changed,
       },
     );
-    listener.applied({ body: await this.#slices.run(catalogBody(catalog)), origin, atMs: clock.wall() });
     listener.event("catalogChanged", { apps, agents, changed, origin });
     return { result: "applied", ...summary };
   }

@@ -9,8 +9,8 @@ export interface SyncOptions {
   readonly catalog: CatalogUpdates;
   /** Asks supervisor for its catalog. */
   readonly ask: () => Promise<unknown>;
-  /** How long after an answer supervisor is asked again, ms. */
-  readonly intervalMs: number;
+  /** How long after an answer supervisor is asked again, ms; asked each time. */
+  readonly intervalMs: () => number;
   /** A number in [0, 1) for the jitter of retries. */
   readonly random?: () => number;
 }
@@ -55,7 +55,7 @@ export class SupervisorSync {
       const outcome = await this.#options.catalog.offer(await this.#options.ask(), "supervisor");
       if (outcome.result === "rejected") throw new Error(`its answer cannot be used: ${outcome.reason}`);
       this.#failures = 0;
-      this.#schedule(this.#options.intervalMs);
+      this.#schedule(this.#options.intervalMs());
     } catch (cause) {
       this.#retry(cause);
     } finally {

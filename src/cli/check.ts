@@ -1,4 +1,4 @@
-import { brokerSettings } from "../app.ts";
+import { brokerSettings } from "../options.ts";
 import { zookeeperEnabled } from "../config/config.ts";
 import { loadConfig } from "../config/file.ts";
 import type { Settings } from "../config/schema.ts";
@@ -50,7 +50,11 @@ async function tryZookeeper(settings: Settings): Promise<Line[]> {
   if (!zookeeperEnabled(settings) || connectString === undefined) return [];
   return [
     await attempt("zookeeper", async () => {
-      await probeZookeeper({ hosts: connectString, timeoutMs: settings["zookeeper.outTime"] });
+      await probeZookeeper({
+        hosts: connectString,
+        timeoutMs: settings["zookeeper.outTime"],
+        auth: settings["zookeeper.auth"],
+      });
       return `${connectString}: session opened`;
     }),
   ];

@@ -1,7 +1,8 @@
-import { startApp } from "../app.ts";
+import { type App, startApp } from "../app.ts";
 import { systemClock } from "../clock.ts";
-import { loadConfig } from "../config/file.ts";
-import { closeLog, openLog, writeToStderr } from "../log.ts";
+import { ConfigError, loadConfig } from "../config/file.ts";
+import type { Settings } from "../config/schema.ts";
+import { closeLog, type Logger, openLog, writeToStderr } from "../log.ts";
 import { buildInfo } from "../build_info.ts";
 
 /** What the process is told from outside. */
@@ -12,6 +13,8 @@ export interface RunOptions {
   readonly journal: boolean;
   /** Resolves when the process shall stop, with the reason. */
   readonly stopped: Promise<string>;
+  /** Calls back whenever the configuration shall be read again. */
+  onReload(listener: () => void): void;
 }
 
 /**
@@ -19,14 +22,24 @@ export interface RunOptions {
  * @returns the exit code: 0 after a clean stop, 1 when the service cannot start
  * @throws {ConfigError} when the configuration cannot be used
  */
-export async function run({ config, journal, stopped }: RunOptions): Promise<number> {
+export async function run({ config, journal, stopped, onReload }: RunOptions): Promise<number> {
   const { settings, warnings } = loadConfig(config);
-  const log = openLog({ level: settings["log.level"], format: settings["log.format"], journal, write: writeToStderr });
+  const open = (level: Settings["log.level"]) =>
+    openLog({ level, format: settings["log.format"], journal, write: writeToStderr });
+  const log = open(settings["log.level"]);
   const { version, commit } = buildInfo();
   log.info("elves-heartbeat {version} ({commit}), configuration {config}", { version, commit, config });
   for (const warning of warnings) log.warn("configuration: {warning}", { warning });
+  let app: App | undefined;
+  // From the first moment on: without a listener the signal would end the process.
+  onReload(() => {
+    const next = app === undefined ? undefined : reread(config, log);
+    if (next === undefined) return;
+    open(next["log.level"]);
+    app?.reload(next);
+  });
   try {
-    const app = await startApp(settings, { log, clock: systemClock });
+    app = await startApp(settings, { log, clock: systemClock });
     log.info("stopping: {reason}", { reason: await stopped });
     await app.stop();
     log.info("stopped");
@@ -36,5 +49,19 @@ export async function run({ config, journal, stopped }: RunOptions): Promise<num
     return 1;
   } finally {
     closeLog();
+  }
+}
+
+/** The configuration as it is now; undefined, and everything stays as it was, when it cannot be used. */
+function reread(config: string, log: Logger): Settings | undefined {
+  try {
+    const { settings, warnings } = loadConfig(config);
+    for (const warning of warnings) log.warn("configuration: {warning}", { warning });
+    return settings;
+  } catch (cause) {
+    if (!(cause instanceof ConfigError)) throw cause;
+    for (const fault of cause.message.split("\n")) log.error("reload: {fault}", { fault });
+    log.error("reload: the configuration has faults, nothing was changed");
+    return undefined;
   }
 }

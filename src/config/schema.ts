@@ -1,10 +1,12 @@
 import {
   appVersions,
   cidrs,
+  connectString,
   duration,
   flag,
   hosts,
   integer,
+  login,
   oneOf,
   share,
   text,
@@ -49,7 +51,10 @@ export const SCHEMA = {
     flag,
     "Whether the service registers itself in ZooKeeper; without this key: when zookeeper.host is set.",
   ),
-  "zookeeper.host": optional(text, "ZooKeeper servers, host or host:port (default port 2181), separated by commas."),
+  "zookeeper.host": optional(
+    connectString,
+    "ZooKeeper servers, host or host:port (default port 2181), separated by commas.",
+  ),
   "zookeeper.outTime": setting(duration("1s", "10m"), "10s", "Session and connect timeout of ZooKeeper."),
   "zookeeper.root": setting(
     znodePath,
@@ -57,7 +62,7 @@ export const SCHEMA = {
     "The node below which the service registers itself; created when missing.",
   ),
   "zookeeper.auth": optional(
-    text,
+    login,
     "Login to ZooKeeper, scheme and secret such as digest:user:secret; our nodes can then be changed only with it.",
     { secret: true, freeText: true },
   ),

@@ -1,6 +1,7 @@
 import JSON5 from "json5";
 import { z } from "zod";
 import { Cidrs } from "../fleet/address.ts";
+import { parseConnectString } from "../zookeeper/connect_string.ts";
 
 /** How a setting's text becomes its value. A fault's message says what was required; what came is added by the reader. */
 export type ValueType<T> = z.ZodType<T, string>;
@@ -110,6 +111,25 @@ export const url: ValueType<URL> = value("an address such as https://host/path",
   const parsed = URL.canParse(text) ? new URL(text) : undefined;
   return parsed?.protocol === "http:" || parsed?.protocol === "https:" ? parsed : undefined;
 });
+
+/** ZooKeeper servers in the form of a connect string. */
+export const connectString: ValueType<string> = value("ZooKeeper servers such as a:2181,b:2181", (text) => {
+  try {
+    parseConnectString(text);
+    return text;
+  } catch {
+    return undefined;
+  }
+});
+
+/** A login: a scheme, a colon, and what the scheme wants. */
+export const login: ValueType<{ readonly scheme: string; readonly auth: string }> = value(
+  "a scheme and its secret such as digest:user:secret",
+  (text) => {
+    const [, scheme, auth] = /^([a-z]+):(.+)$/.exec(text) ?? [];
+    return scheme === undefined || auth === undefined ? undefined : { scheme, auth };
+  },
+);
 
 /** App names and versions in JSON5, as the seed writes them: `{'app1':'1.0.1','app2':'1.0.2'}`. */
 export const appVersions: ValueType<Readonly<Record<string, string>>> = value(

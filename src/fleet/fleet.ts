@@ -54,6 +54,7 @@ export class Fleet {
   #events: FleetEvent[] = [];
   #now: Instant = { monotonic: 0, wall: 0 };
   #intervalMs: number | undefined;
+  #warmingUntilMs = -Infinity;
   /** Counters since the start. */
   readonly stats = { evicted: 0, foreign: 0, conflicts: 0 };
 
@@ -99,6 +100,7 @@ export class Fleet {
   restore(rows: readonly StoredAgent[], now: Instant): void {
     this.#now = now;
     this.#liveness.start(now);
+    if (rows.length === 0) this.#warmingUntilMs = now.monotonic + this.#options.graceMs;
     const agents = rows.map((row) => restoredAgent(row, now)).sort((a, b) => a.lastBeatMs - b.lastBeatMs);
     for (const agent of agents) {
       this.#table.add(agent);
@@ -132,6 +134,16 @@ export class Fleet {
   status(now: Instant): LivenessStatus {
     this.#advance(now);
     return this.#liveness.status;
+  }
+
+  /** Whether this fleet began empty so short a time ago that agents may not have had the chance to beat. */
+  isWarming(now: Instant): boolean {
+    return now.monotonic < this.#warmingUntilMs;
+  }
+
+  /** Has every row taken as changed, for a store that lost them. */
+  touchAll(): void {
+    for (const agent of this.#table.all()) this.#dirty.add(agent);
   }
 
   /** The mean time between two beats of an agent, ms, over the last hundreds of beats; undefined before the second. */

@@ -11,7 +11,7 @@ import type { Outcome } from "./stats.ts";
 
 /** What the actions need. */
 export interface ActionsOptions {
-  readonly fleet: Pick<Fleet, "find" | "list">;
+  readonly fleet: Pick<Fleet, "find" | "list" | "isWarming">;
   readonly catalog: CatalogUpdates;
   readonly slices: Slices;
   readonly clock: Clock;
@@ -73,6 +73,11 @@ export class Actions {
       default:
         return this.refusal(call, `[404] there is no action ${JSON.stringify(call.action.slice(0, 80))}`);
     }
+  }
+
+  /** Whether lists may lack agents that had no chance to beat yet. */
+  get warming(): boolean {
+    return this.#options.fleet.isWarming(this.#now());
   }
 
   /** An error answer, with the empty result that readers of this action expect. */

@@ -100,7 +100,7 @@ export class Calls {
       exchange: replyTo === undefined ? this.#options.exchange : "",
       routingKey: replyTo ?? callId ?? "",
       correlationId,
-      content: encode(caller, answer),
+      content: encode(caller, LISTS.has(call.action) ? { ...answer, warming: this.#options.actions.warming } : answer),
       deadlineMs: call.deadlineMs,
       tooLarge: (limit) => {
         const error = `[413] the answer is larger than the broker takes (${limit} bytes): use pagesize`;
@@ -127,6 +127,9 @@ export class Calls {
     );
   }
 }
+
+/** The actions whose answers are about who is there. */
+const LISTS: ReadonlySet<string> = new Set(["agentInfo", "agentList"]);
 
 function labelOf(action: string): Action {
   return ACTIONS.find((known) => known === action) ?? "unknown";

@@ -187,6 +187,8 @@ export interface ReplyHead {
   readonly error?: string | undefined;
   /** Whether `flag` and `error` are there also when nothing went wrong; in v0.3.3 they always are. */
   readonly flagged?: boolean | undefined;
+  /** Whether the list may lack agents that had no chance to beat yet, after a start without memory. */
+  readonly warming?: boolean | undefined;
 }
 
 /**
@@ -195,8 +197,11 @@ export interface ReplyHead {
  * The first two dialects' readers look for `mqtype: "cast"` (the documentation) or `mqflag: "cast"` (the modules): both
  * are there.
  */
-export function frameReply(caller: Caller, { count, error, flagged }: ReplyHead): { before: string; after: string } {
-  const counted = count === undefined ? "" : `"count":${count},`;
+export function frameReply(
+  caller: Caller,
+  { count, error, flagged, warming }: ReplyHead,
+): { before: string; after: string } {
+  const counted = (count === undefined ? "" : `"count":${count},`) + (warming === true ? `"warming":true,` : "");
   if (caller.dialect === "keyed") {
     const head = `{"mqkey":${JSON.stringify(caller.mqkey)},"mqflag":${error === undefined ? 1 : 0},${counted}"info":`;
     return { before: head, after: error === undefined ? "}" : `,"error":${JSON.stringify(error)}}` };

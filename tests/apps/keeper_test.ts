@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { LocalCatalog, type OfferOutcome, SupervisorCatalog } from "../../src/apps/keeper.ts";
+import { systemClock } from "../../src/clock.ts";
 import { Slices } from "../../src/slices.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 
@@ -11,11 +12,19 @@ class Bench implements Disposable {
   /** What supervisor answers next; the last one is repeated. */
   answers: (unknown | Error)[] = [];
   asked = 0;
+  /** What was told to be stored, and to others. */
+  readonly remembered: { body: string; origin: string; atMs: number }[] = [];
+  readonly events: { kind: string; details: Record<string, unknown> }[] = [];
 
   constructor(emptyShare = 0.5) {
     this.keeper = new SupervisorCatalog({
       log: this.log.logger,
+      clock: systemClock,
       slices: new Slices(),
+      listener: {
+        inForce: (catalog) => this.remembered.push(catalog),
+        event: (kind, details) => this.events.push({ kind, details }),
+      },
       emptyShare,
       ask: () => {
         this.asked++;

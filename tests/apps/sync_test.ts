@@ -14,7 +14,7 @@ function newSync(
     log: log.logger,
     catalog: { source: "supervisor", offer: (body) => Promise.resolve((parts.offer ?? (() => APPLIED))(body)) },
     ask: parts.ask,
-    intervalMs: parts.intervalMs ?? 3_600_000,
+    intervalMs: () => parts.intervalMs ?? 3_600_000,
     random: () => 0,
   });
 }

@@ -23,7 +23,7 @@ export async function startProduct(how: "source" | "binary", rabbit: RabbitServe
   await rabbit.rabbitmqctl(["set_permissions", "-p", vhost, rabbit.user, ".*", ".*", ".*"]);
   const folder = await Deno.makeTempDir({ prefix: "hb-bench-" });
   const config = `${folder}/conf.properties`;
-  await Deno.writeTextFile(config, configuration(rabbit, vhost));
+  await Deno.writeTextFile(config, configuration(rabbit, { vhost, folder }));
   const run = ["run", "--config", config];
   const process = how === "binary"
     ? new Child(BINARY, run)
@@ -43,7 +43,7 @@ async function stop(process: Child, folder: string): Promise<void> {
   await Deno.remove(folder, { recursive: true });
 }
 
-function configuration(rabbit: RabbitServer, vhost: string): string {
+function configuration(rabbit: RabbitServer, { vhost, folder }: { vhost: string; folder: string }): string {
   const apps = Object.entries(LOCAL_APPS).map(([app, version]) => `'${app}':'${version}'`);
   return `mq.ip = ${rabbit.host}
 mq.port = ${rabbit.port}
@@ -54,5 +54,6 @@ auth.mode = simple
 auth.localAppInfo = {${apps.join(",")}}
 thrift.heartbeat.host = 127.0.0.1
 thrift.heartbeat.port = 0
+data.dir = ${folder}/data
 `;
 }

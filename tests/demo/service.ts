@@ -34,7 +34,7 @@ export class Service implements AsyncDisposable {
   static async start(folder: string, rabbit: RabbitServer): Promise<Service> {
     await requireBinary();
     const port = freePort();
-    await Deno.writeTextFile(`${folder}/conf.properties`, configuration(port, rabbit));
+    await Deno.writeTextFile(`${folder}/conf.properties`, configuration({ folder, port, rabbit }));
     return new Service(folder, port);
   }
 
@@ -67,7 +67,7 @@ export class Service implements AsyncDisposable {
   }
 }
 
-function configuration(port: number, rabbit: RabbitServer): string {
+function configuration({ folder, port, rabbit }: { folder: string; port: number; rabbit: RabbitServer }): string {
   return `# Written by the demo. Its timeouts are short, so that something happens while one watches.
 mq.ip = ${rabbit.host}
 mq.port = ${rabbit.port}
@@ -82,5 +82,8 @@ thrift.heartbeat.port = ${port}
 
 # The default is 10m, for agents that beat every minute.
 agent.timeout = ${AGENT_TIMEOUT_MS / 1000}s
+agent.grace = 0
+
+data.dir = ${folder}/data
 `;
 }

@@ -6,23 +6,14 @@ import { Fleet } from "../../src/fleet/fleet.ts";
 import { parseAgentQuery } from "../../src/fleet/query.ts";
 import { agentRow } from "../../src/fleet/row.ts";
 import { FakeClock } from "../support/fake_clock.ts";
+import { fleetOptions } from "../support/fleet_options.ts";
 
 const TIMEOUT_MS = 60_000;
 const RETENTION_MS = 600_000;
 
 /** A fleet without grace, guard and flap damping; liveness_test.ts is about those. */
 function newFleet({ max = 1000 } = {}): Fleet {
-  return new Fleet({
-    timeoutMs: TIMEOUT_MS,
-    graceMs: 0,
-    guardShare: 1,
-    guardMinAgents: max + 1,
-    guardMaxHoldMs: 1_800_000,
-    retentionMs: RETENTION_MS,
-    max,
-    flap: { count: 1_000_000, windowMs: 3_600_000 },
-    addressCheck: "warn",
-  });
+  return new Fleet(fleetOptions({ timeoutMs: TIMEOUT_MS, retentionMs: RETENTION_MS, max }));
 }
 
 function beat(ip: string, parts: Partial<Beat> = {}): Beat {

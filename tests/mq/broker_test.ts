@@ -96,7 +96,8 @@ const CASES: Record<string, (rabbit: RabbitServer, tls: TlsFiles) => Promise<voi
   },
 
   "a fault of ours is answered [500], logged and acknowledged": async (rabbit) => {
-    const broken: Pick<Fleet, "find" | "list"> = {
+    const broken: Pick<Fleet, "find" | "list" | "isWarming"> = {
+      isWarming: () => false,
       find: () => {
         throw new Error("the table is on fire");
       },

@@ -5,6 +5,7 @@ import { Fleet } from "../../src/fleet/fleet.ts";
 import { closeLog, openLog } from "../../src/log.ts";
 import { Broker, type BrokerPeers, type BrokerSettings } from "../../src/mq/broker.ts";
 import { Slices } from "../../src/slices.ts";
+import { fleetOptions } from "../support/fleet_options.ts";
 import type { RabbitServer } from "../support/rabbitmq.ts";
 import { waitFor } from "../support/wait_for.ts";
 
@@ -20,7 +21,7 @@ export interface HarnessOptions {
 /** A broker connection with a real fleet behind it, and its log. */
 export class Harness implements AsyncDisposable {
   readonly broker: Broker;
-  readonly fleet = new Fleet({ timeoutMs: 600_000, retentionMs: 600_000, max: 1_000_000 });
+  readonly fleet = new Fleet(fleetOptions({ timeoutMs: 600_000 }));
   readonly log: string[] = [];
   /** How often it was told that the waiting messages are handled, and that the connection is lost. */
   readonly told = { caughtUp: 0, down: 0 };

@@ -8,7 +8,10 @@ const START_TIMEOUT_MS = 30_000;
 
 /** What a test chooses about the process. */
 export interface BinaryOptions {
-  /** Text of its conf.properties; `thrift.heartbeat.port` is a free one unless set here. */
+  /**
+   * Text of its conf.properties; `thrift.heartbeat.port` is a free one and `data.dir` a folder of its own unless they
+   * are set here.
+   */
   readonly config: string;
   /** Its whole environment; empty by default. */
   readonly env?: Readonly<Record<string, string>>;
@@ -25,7 +28,8 @@ export async function startBinary({ config, env = {}, path = BINARY }: BinaryOpt
   const folder = await Deno.makeTempDir({ prefix: "hb-binary-" });
   const file = `${folder}/conf.properties`;
   const port = /^\s*thrift\.heartbeat\.port\s*[=:]/m.test(config) ? "" : "thrift.heartbeat.port = 0\n";
-  await Deno.writeTextFile(file, `${port}${config}\n`);
+  const data = /^\s*data\.dir\s*[=:]/m.test(config) ? "" : `data.dir = ${folder}/data\n`;
+  await Deno.writeTextFile(file, `${port}${data}${config}\n`);
   const child = new Deno.Command(path, {
     args: ["run", "--config", file],
     cwd: folder,

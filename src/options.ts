@@ -1,0 +1,60 @@
+import { appSource } from "./config/config.ts";
+import type { Settings } from "./config/schema.ts";
+import type { FleetOptions } from "./fleet/fleet.ts";
+import type { BrokerSettings } from "./mq/broker.ts";
+import type { BeatServerOptions } from "./thrift/server.ts";
+
+/** What the settings say about liveness. */
+export function fleetOptions(settings: Settings): FleetOptions {
+  return {
+    timeoutMs: settings["agent.timeout"],
+    graceMs: settings["agent.grace"],
+    retentionMs: settings["agent.retention"],
+    max: settings["agent.max"],
+    addressCheck: settings["agent.addressCheck"],
+    guardShare: settings["guard.share"],
+    guardMinAgents: settings["guard.minAgents"],
+    guardMaxHoldMs: settings["guard.maxHold"],
+    flap: { count: settings["flap.count"], windowMs: settings["flap.window"] },
+  };
+}
+
+/** What the settings say about the beat port. */
+export function beatServerOptions(settings: Settings): BeatServerOptions {
+  return {
+    hostname: settings["thrift.heartbeat.host"],
+    port: settings["thrift.heartbeat.port"],
+    maxConnections: settings["thrift.maxConnections"],
+    maxConnectionsPerIp: settings["thrift.maxConnectionsPerIp"],
+    requestTimeoutMs: settings["thrift.requestTimeout"],
+    idleTimeoutMs: settings["thrift.idleTimeout"],
+    maxMessageBytes: settings["thrift.maxMessageBytes"],
+    allow: settings["thrift.allow"],
+    proxies: settings["thrift.proxies"],
+  };
+}
+
+/**
+ * What the settings say about RabbitMQ.
+ * @param instance the name that RabbitMQ shows for the connection
+ * @throws when the file of the certificate authority cannot be read
+ */
+export function brokerSettings(settings: Settings, instance: string): BrokerSettings {
+  const ca = settings["mq.tlsCa"];
+  return {
+    hosts: (settings["mq.ip"] ?? []).map(({ host, port }) => ({ host, port: port ?? settings["mq.port"] })),
+    user: settings["mq.user"] ?? "",
+    password: settings["mq.password"] ?? "",
+    vhost: settings["mq.vhost"],
+    exchange: settings["mq.exchange"],
+    tls: settings["mq.tls"] ? (ca === undefined ? {} : { ca: Deno.readTextFileSync(ca) }) : undefined,
+    maxBodyBytes: settings["mq.maxBodyBytes"],
+    callIdResult: settings["mq.callIdResult"],
+    instance,
+  };
+}
+
+/** Where the apps come from, in words. */
+export function sourceText(settings: Settings): string {
+  return appSource(settings) === "local" ? "auth.localAppInfo" : "elves-supervisor";
+}
