@@ -200,6 +200,6 @@ Deno.test("Fleet agrees with the naive model over beats, silences, stalls, clock
       const comparison = new Comparison(options);
       for (const step of steps) comparison.run(step);
     }),
-    { numRuns: 2000 },
+    { numRuns: 500 },
   );
 });
