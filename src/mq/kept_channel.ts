@@ -38,7 +38,8 @@ export class KeptChannel {
   async open(): Promise<void> {
     const openedMs = performance.now();
     const channel = await this.#options.create(this.#model);
-    let cause: unknown = new Error("the broker closed the channel");
+    // Closed without an error: a consumption that the broker ended was given up.
+    let cause: unknown = new Error("the queue was deleted");
     let isReady = false;
     channel.on("error", (error) => cause = error);
     channel.on("close", () => {
@@ -68,9 +69,11 @@ export class KeptChannel {
 
   #lost(cause: unknown, livedMs: number): void {
     if (this.#ended) return;
-    this.#options.lost(cause);
     // Not within the event: when the connection ends, its channels hear of it first.
-    this.#reopening = setTimeout(() => this.#reopen(), livedMs < REOPEN_MS ? REOPEN_MS : 0);
+    this.#reopening = setTimeout(() => {
+      this.#options.lost(cause);
+      this.#reopening = setTimeout(() => this.#reopen(), livedMs < REOPEN_MS ? REOPEN_MS : 0);
+    }, 0);
   }
 
   async #reopen(): Promise<void> {

@@ -114,7 +114,15 @@ export class Replies {
       if (this.#largeChannel === channel) this.#largeChannel = undefined;
       const reply = this.#underWay;
       this.#underWay = undefined;
-      if (reply !== undefined && fault !== undefined) this.#refused(reply, fault);
+      if (reply === undefined) return;
+      if (fault === undefined) this.#options.stats.repliesLost.closed++;
+      else this.#refused(reply, fault);
+    });
+    // The caller's own queue may take no more (x-overflow: reject-publish).
+    channel.on("nack", () => {
+      this.#underWay = undefined;
+      this.#options.stats.repliesLost.refused++;
+      this.#sendLarge();
     });
     this.#sendLarge();
   }
@@ -191,7 +199,7 @@ export class Replies {
     const { exchange, routingKey, content, correlationId } = reply;
     try {
       channel.publish(exchange, routingKey, content, properties(correlationId), (error) => {
-        // Without a confirm the channel was closed: its own event tells why and what becomes of the answer.
+        // Without a confirm, the channel's events tell why and what becomes of the answer.
         if (error !== null) return;
         this.#options.stats.replies++;
         this.#underWay = undefined;

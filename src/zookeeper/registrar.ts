@@ -60,7 +60,7 @@ export class Registrar {
   #nextServer: number;
   #running: { abort: AbortController; done: Promise<void> } | undefined;
   #connection: ZookeeperConnection | undefined;
-  /** Worth going on with until `endsAt` on the monotonic clock. */
+  /** The last session, and when it is over at the latest if nobody answers, on the monotonic clock. */
   #session: { key: Session; endsAt: number } | undefined;
 
   /** @throws SyntaxError for a connect string that is none */
@@ -106,7 +106,7 @@ export class Registrar {
   async #leave(): Promise<void> {
     try {
       if (this.#connection !== undefined) await this.#connection.close(CLOSE_TIMEOUT_MS);
-      else if (this.#session !== undefined) throw new Error("there is no connection");
+      else if (this.#liveSession() !== undefined) throw new Error("there is no connection");
     } catch (cause) {
       this.#options.log.warn("zookeeper: the node stays until its session times out: {cause}", { cause });
     }
@@ -154,13 +154,13 @@ export class Registrar {
   }
 
   async #connect(server: Server, signal: AbortSignal): Promise<ZookeeperConnection> {
-    const { sessionTimeoutMs, auth, clock, log } = this.#options;
+    const { sessionTimeoutMs, auth, log } = this.#options;
     const connectTimeoutMs = sessionTimeoutMs / this.#servers.length;
     const options = { sessionTimeoutMs, connectTimeoutMs, auth, signal };
-    // A session beyond its time is not asked for: servers that were set up anew would refuse its zxid for ever.
-    if (this.#session !== undefined && clock.monotonic() < this.#session.endsAt) {
+    const session = this.#liveSession();
+    if (session !== undefined) {
       try {
-        const connection = await ZookeeperConnection.open(server, { ...options, session: this.#session.key });
+        const connection = await ZookeeperConnection.open(server, { ...options, session });
         this.#answered(connection);
         return connection;
       } catch (cause) {
@@ -188,6 +188,12 @@ export class Registrar {
       await pause.wait(connection.sessionTimeoutMs / 3);
       if (connection.isOver) throw await connection.ended;
     }
+  }
+
+  /** None beyond its time, though a server that was down may keep it: one that was set up anew refuses its zxid for ever. */
+  #liveSession(): Session | undefined {
+    if (this.#session === undefined || this.#options.clock.monotonic() >= this.#session.endsAt) return undefined;
+    return this.#session.key;
   }
 
   #answered(connection: ZookeeperConnection): void {

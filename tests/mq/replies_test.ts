@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import type { Channel } from "amqplib";
+import type { Channel, ConfirmChannel } from "amqplib";
 import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
-import { type OutgoingReply, Replies } from "../../src/mq/replies.ts";
+import { LARGE_BYTES, type OutgoingReply, Replies } from "../../src/mq/replies.ts";
 import { MqStats } from "../../src/mq/stats.ts";
 
 /** As much of a channel as publishing needs; `room` is how many messages fit into its buffer. */
@@ -81,6 +81,27 @@ Deno.test("Replies counts answers of a lost connection and sends none of them la
   replies.use(channel as unknown as Channel);
   assert.deepEqual(channel.published, []);
   assert.equal(stats.repliesLost.closed, 2);
+});
+
+Deno.test("Replies goes on with the next large answer when one is confirmed, refused or lost", () => {
+  const { replies, stats } = bench();
+  const confirms: ((error: null) => void)[] = [];
+  const published: string[] = [];
+  const large = Object.assign(new EventEmitter(), {
+    publish: (_exchange: string, key: string, _content: Buffer, _options: unknown, confirm: (error: null) => void) => {
+      published.push(key);
+      confirms.push(confirm);
+    },
+  });
+  replies.useLarge(large as unknown as ConfirmChannel);
+  for (const key of ["a", "b", "c"]) replies.send(reply(key, "x".repeat(LARGE_BYTES + 1)));
+  assert.deepEqual(published, ["a"]);
+  confirms[0]?.(null);
+  assert.deepEqual(published, ["a", "b"]);
+  large.emit("nack");
+  assert.deepEqual(published, ["a", "b", "c"]);
+  large.emit("close");
+  assert.deepEqual([stats.replies, stats.repliesLost.refused, stats.repliesLost.closed], [1, 1, 1]);
 });
 
 Deno.test("Replies keeps answers while the broker has closed the channel", () => {

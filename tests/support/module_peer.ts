@@ -94,12 +94,13 @@ export class ModulePeer implements AsyncDisposable {
     return waitFor(() => this.replies.shift(), { timeoutMs, what: "an answer on the bus" });
   }
 
-  /** A call as modules v0.3.3 make it; gives the mqbody of the answer. */
-  async call(action: string, mqbody?: unknown): Promise<BodyJson> {
-    const { json } = await this.ask({ mqkey: `openapi.heartbeat.${action}`, mqtype: "call", mqbody }, {
-      replyTo: true,
-    });
-    return json.mqbody;
+  /**
+   * A call as modules v0.3.3 make it; gives the mqbody of the answer.
+   * @throws when none came in time
+   */
+  async call(action: string, mqbody?: unknown, timeoutMs = PATIENCE_MS): Promise<BodyJson> {
+    await this.send({ mqkey: `openapi.heartbeat.${action}`, mqtype: "call", mqbody }, { replyTo: true });
+    return (await this.next(timeoutMs)).json.mqbody;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

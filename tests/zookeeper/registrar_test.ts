@@ -125,7 +125,9 @@ Deno.test("Registrar creates its node again when somebody deleted it, or the who
   using log = new MemoryLog();
   await using server = await startZookeeper();
   const dashboard = new Dashboard(server);
-  await using registrar = await TestRegistrar.registered({ connectString: server.connectString, log: log.logger });
+  // A session so long that only the watch can tell in time.
+  const options = { connectString: server.connectString, log: log.logger, sessionTimeoutMs: 60_000 };
+  await using registrar = await TestRegistrar.registered(options);
   const { path } = registrar.status;
   assert.equal(await dashboard.remove(path!), OK);
   await waitFor(() => registrar.stats.registrations === 2, { timeoutMs: PROMISE_MS, what: "another node" });
@@ -137,6 +139,7 @@ Deno.test("Registrar creates its node again when somebody deleted it, or the who
     stdin: "null",
   }).output();
   assert.equal(removal.success, true);
+  await waitFor(() => registrar.stats.registrations >= 3, { timeoutMs: PROMISE_MS, what: "a node in a new tree" });
   await onlyNodesOf(dashboard, [registrar]);
 });
 
@@ -221,4 +224,17 @@ Deno.test("Registrar stops at once while a mute server keeps it waiting", async 
   await registrar.stop();
   connection.close();
   assert.equal(registrar.status.state, "off");
+});
+
+Deno.test("Registrar gives up on a server that does not answer at the stop, and says what stays", async () => {
+  using log = new MemoryLog();
+  await using server = await startZookeeper();
+  const options = { connectString: server.connectString, log: log.logger, sessionTimeoutMs: 60_000 };
+  await using registrar = await TestRegistrar.registered(options);
+  server.pause();
+  await registrar.stop();
+  assert.equal(registrar.status.state, "off");
+  const line =
+    /WRN zookeeper: the node stays until its session times out: close session at .*: no answer within 1500 ms$/;
+  assert.equal(log.matching(line).length, 1);
 });

@@ -1,0 +1,78 @@
+/// <reference no-default-lib="true" />
+/// <reference lib="deno.worker" />
+import { backup } from "./backup.ts";
+import { Database } from "./database.ts";
+import { faultOf, StoreFault } from "./fault.ts";
+import { FolderLock } from "./lock.ts";
+import type { Answer, Opened, OpenOptions, Question } from "./protocol.ts";
+
+/** The thread that may wait for the disk: answers the questions of WorkerLink one after the other. */
+class Session {
+  #lock: FolderLock | undefined;
+  #database: Database | undefined;
+
+  answer(question: Question): Answer {
+    try {
+      return { ok: true, output: this.#do(question) };
+    } catch (cause) {
+      const { kind, message } = faultOf(cause);
+      // After a full disk the connection serves on; opening it anew would itself need room.
+      if (kind !== "full") this.#close();
+      if (kind === "gone") this.#unlock();
+      return { ok: false, kind, message };
+    }
+  }
+
+  #do({ operation, input }: Question): unknown {
+    switch (operation) {
+      case "open":
+        return this.#open(input);
+      case "agents":
+        return this.#opened().agents(input.after);
+      case "unsent":
+        return this.#opened().unsent(input.after);
+      case "newestCatalogs":
+        return this.#opened().catalogs({ newestOnly: true });
+      case "write":
+        return this.#opened().write(input);
+      case "events":
+        return this.#opened().events(input);
+      case "catalogs":
+        return this.#opened().catalogs();
+      case "backup":
+        return backup(input.from, input.to);
+      case "close":
+        this.#close();
+        return this.#unlock();
+    }
+  }
+
+  #open(options: OpenOptions): Opened {
+    this.#close();
+    Deno.mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+    this.#lock ??= FolderLock.acquire(options.folder, options.holder);
+    const { database, opened } = Database.open(options);
+    this.#database = database;
+    return opened;
+  }
+
+  #opened(): Database {
+    if (this.#database === undefined) throw new StoreFault("disk", "the database is not open");
+    return this.#database;
+  }
+
+  #close(): void {
+    const database = this.#database;
+    this.#database = undefined;
+    database?.close();
+  }
+
+  #unlock(): void {
+    const lock = this.#lock;
+    this.#lock = undefined;
+    lock?.release();
+  }
+}
+
+const session = new Session();
+self.onmessage = ({ data }: MessageEvent<Question>) => self.postMessage(session.answer(data));
