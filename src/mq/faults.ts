@@ -46,6 +46,10 @@ const KNOWN: readonly (readonly [RegExp, Explanation])[] = [
       "rabbitmqctl add_vhost and rabbitmqctl set_permissions",
   ],
   [
+    /^Frame size \d+ exceeds maxFrameSize/,
+    () => "what answers there does not speak AMQP: check mq.ip, mq.port and mq.tls",
+  ],
+  [
     /cannot obtain (?:exclusive )?access to locked queue '([^']*)'/,
     ([queue = ""]) => `queue '${queue}' is exclusive to another connection: end that one, it must not be exclusive`,
   ],
