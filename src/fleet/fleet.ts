@@ -282,7 +282,17 @@ export class Fleet {
   #tell(agent: Agent, to: "online" | "offline", event: FleetEvent): void {
     const verdict = this.#flaps.transition(agent, to, agent.changedMs);
     if (verdict !== "silent") this.#emit(event);
-    if (verdict === "flapping") this.#emit(this.#event("agentFlapping", agent, agent.sinceMs));
+    if (verdict !== "flapping") return;
+    const { sinceMs, lastSeenMs, awaySeconds } = event;
+    this.#emit({ ...this.#event("agentFlapping", agent, agent.sinceMs), sinceMs, lastSeenMs, awaySeconds });
+  }
+
+  /** Tells the transition with which a flapping agent became stable; what was before it is not known any more. */
+  #tellLate(agent: Agent): void {
+    const { state, sinceMs: at, changedMs: monotonic } = agent;
+    const kind = state === "offline" ? "agentOffline" : "agentOnline";
+    const event = { ...agentEvent(kind, agent, { at, now: { monotonic, wall: at } }), sinceMs: undefined };
+    this.#emit(state === "offline" ? event : { ...event, lastSeenMs: undefined, awaySeconds: undefined });
   }
 
   #entered(agent: Agent, atMs: number, wall: number): void {
@@ -293,9 +303,7 @@ export class Fleet {
   #advance(now: Instant): void {
     this.#now = now;
     this.#liveness.advance(now);
-    for (const agent of this.#flaps.settle(now.monotonic)) {
-      this.#emit(this.#event(agent.state === "offline" ? "agentOffline" : "agentOnline", agent, agent.sinceMs));
-    }
+    for (const agent of this.#flaps.settle(now.monotonic)) this.#tellLate(agent);
     this.#forgetOlder(this.#options.retentionMs, "retention");
   }
 

@@ -33,7 +33,9 @@ Deno.test("Fleet calls an agent flapping at the flap.count-th transition and tel
   assert.deepEqual(kinds(scene), ["agentOffline", "agentOnline", "agentOffline"]);
   assert.equal(flapping(scene), false);
   transition(scene, 4);
-  assert.deepEqual(kinds(scene), ["agentOnline", "agentFlapping"]);
+  const told = scene.told().map(({ kind, sinceMs, awaySeconds }) => ({ kind, sinceMs, awaySeconds }));
+  const outage = { sinceMs: scene.clock.wall() - timeoutMs, awaySeconds: 120 };
+  assert.deepEqual(told, [{ kind: "agentOnline", ...outage }, { kind: "agentFlapping", ...outage }]);
   assert.equal(flapping(scene), true);
 });
 
@@ -71,7 +73,8 @@ Deno.test("Fleet is silent about a flapping agent until it has been stable for t
   assert.equal(flapping(scene), true);
   scene.pass(1);
   const [event, ...others] = scene.told();
-  assert.deepEqual([event?.kind, event?.atMs, event?.awaySeconds], ["agentOffline", since, 660]);
+  const { kind, atMs, sinceMs, awaySeconds } = event ?? {};
+  assert.deepEqual([kind, atMs, sinceMs, awaySeconds], ["agentOffline", since, undefined, 60]);
   assert.deepEqual(others, []);
   assert.equal(flapping(scene), false);
 });
@@ -88,6 +91,37 @@ Deno.test("Fleet tells nothing about an agent that is stable again in the state 
   assert.deepEqual(scene.told(), []);
   scene.pass(timeoutMs - 30_000);
   assert.deepEqual(kinds(scene), ["agentOffline"], "and it is told about again");
+});
+
+Deno.test("Fleet tells the return of an agent late without what it does not know any more", () => {
+  const scene = sceneWith(5, 3);
+  scene.told();
+  transition(scene, 6);
+  const returned = scene.clock.wall();
+  for (let ms = 0; ms < WINDOW_MS; ms += 30_000) {
+    scene.beats(0, 1);
+    scene.pass(30_000);
+  }
+  const events = scene.told().map((
+    { kind, atMs, sinceMs, lastSeenMs, awaySeconds },
+  ) => [kind, atMs, sinceMs, lastSeenMs, awaySeconds]);
+  assert.deepEqual(events, [["agentOnline", returned, undefined, undefined, undefined]]);
+});
+
+Deno.test("Fleet settles a stable agent in time, also while another one goes on", () => {
+  const scene = new Scene({ flap: { count: 3, windowMs: WINDOW_MS } });
+  scene.beats(0, 2);
+  for (let n = 1; n <= 3; n++) {
+    scene.pass(timeoutMs);
+    if (n % 2 === 0) scene.beats(0, 2);
+  }
+  scene.pass(WINDOW_MS / 2);
+  scene.beats(0, 1);
+  scene.pass(WINDOW_MS / 2);
+  assert.equal(flapping(scene), true);
+  const other = scene.fleet.get(address(1), scene.clock.now);
+  assert.ok(other);
+  assert.equal(scene.fleet.isFlapping(other), false);
 });
 
 Deno.test("Fleet begins to count anew after an agent was stable", () => {

@@ -289,7 +289,7 @@ export class LivenessModel {
     const recent = agent.transitions.filter((each) => at - each <= this.options.flap.windowMs);
     if (recent.length < this.options.flap.count) return;
     agent.flapping = true;
-    this.#tell("agentFlapping", agent.ip, agent.since, "");
+    this.#tell("agentFlapping", agent.ip, agent.since, `away ${Math.floor(away / 1000)}`);
   }
 
   /** An agent that made no transition for a window is stable; what was not told of it is told now. */
@@ -298,7 +298,8 @@ export class LivenessModel {
       const last = agent.transitions.at(-1);
       if (last === undefined || this.#now.monotonic - last < this.options.flap.windowMs) continue;
       const is = agent.state === "offline" ? "offline" : "online";
-      if (agent.flapping && agent.told !== is) this.#tellState(agent, "settled");
+      const away = is === "offline" ? Math.floor((agent.changed - agent.beatAt) / 1000) : undefined;
+      if (agent.flapping && agent.told !== is) this.#tellState(agent, `away ${away}`);
       Object.assign(agent, { transitions: [], flapping: false });
     }
   }
