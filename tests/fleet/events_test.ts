@@ -145,6 +145,22 @@ Deno.test("Fleet tells why an agent is forgotten, and a later beat makes it new"
   ]);
 });
 
+Deno.test("Fleet takes agents that went offline between two looks in the order in which they did", () => {
+  const scene = new Scene({ max: 2 });
+  scene.beats(0, 1);
+  scene.pass(20_200);
+  scene.beats(1, 2);
+  scene.pass(39_799);
+  scene.told();
+  scene.restart(1);
+  assert.deepEqual(scene.counts(), [1, 1, 0], "the first is held until grace ends, the other is due 200 ms after that");
+  scene.pass(19_900);
+  scene.jump(500);
+  assert.deepEqual(scene.toldInShort(), [`agentOffline ${address(0)}`, `agentOffline ${address(1)}`]);
+  scene.beats(2, 3);
+  assert.deepEqual([scene.state(0), scene.state(1)], [undefined, "offline"]);
+});
+
 Deno.test("Fleet prunes agents that have been offline for at least as long as asked, and no suspect ones", () => {
   const scene = new Scene();
   scene.beats(0, 1);
@@ -176,6 +192,9 @@ Deno.test("Fleet reports which rows have changed, once, and which are no more", 
   scene.beats(1, 2);
   scene.fleet.forget(address(1), scene.clock.now);
   assert.deepEqual(changes(), [[], [address(1)]]);
+  scene.fleet.forget(address(0), scene.clock.now);
+  scene.beats(0, 1);
+  assert.deepEqual(changes(), [[address(0)], [address(0)]], "first what is no more, then what is");
 });
 
 Deno.test("Fleet applies other limits from a reload on", () => {

@@ -122,7 +122,7 @@ Deno.test("Fleet tells when the agent's own version changes, not when its apps d
   scene.beat({ version: "" });
   scene.beat({ version: "1.0" });
   scene.beat({ version: "1.0", apps: '{"a":"2"}' });
-  scene.told();
+  assert.deepEqual(scene.toldInShort(), [`agentOnline ${address(0)}`]);
   scene.beat({ version: "1.1" });
   assert.deepEqual(scene.told().map(({ kind, details }) => [kind, details]), [
     ["versionChanged", { from: "1.0", to: "1.1" }],
