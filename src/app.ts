@@ -13,6 +13,7 @@ import { Fleet } from "./fleet/fleet.ts";
 import { hostOf, instanceName } from "./instance.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { FaultLog, type Logger } from "./log.ts";
+import { Metrics } from "./metrics.ts";
 import { Broker } from "./mq/broker.ts";
 import { EventPublisher } from "./mq/event_publisher.ts";
 import { Supervisor } from "./mq/supervisor.ts";
@@ -42,6 +43,7 @@ export interface App {
   readonly broker: Broker;
   readonly store: Store;
   readonly events: EventDispatcher;
+  readonly metrics: Metrics;
   /** Undefined where the service does not register itself. */
   readonly registrar: Registrar | undefined;
   /** Applies what can be applied of another configuration, and says in the log what was and what was not. */
@@ -66,6 +68,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     const instance = instanceName(settings);
     const run = `${instance}.${crypto.randomUUID().slice(0, 8)}`;
     const slices = new Slices();
+    const metrics = new Metrics();
 
     const fleet = new Fleet(fleetOptions(settings));
     const { store, memory } = await Store.open({
@@ -134,6 +137,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       store,
       tell: (happened) => events.enqueue(happened),
       timeoutMs: () => current["agent.timeout"],
+      expired: (seconds) => metrics.expiryError.observe(seconds),
     });
     recorder.start();
     lifecycle.push("recorder", () => recorder.stop());
@@ -166,7 +170,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     });
     log.info(`beats on ${beatAddress.hostname}:${beatAddress.port}`);
     return {
-      ...{ beatAddress, fleet, catalog, broker, store, events, registrar },
+      ...{ beatAddress, fleet, catalog, broker, store, events, metrics, registrar },
       reload(next: Settings) {
         current = reload({ before: current, next }, { log, fleet, catalog });
       },

@@ -50,6 +50,8 @@ export interface RecorderOptions {
   readonly tell: (events: readonly FleetEvent[]) => void;
   /** agent.timeout, ms. */
   readonly timeoutMs: () => number;
+  /** Takes note of how long after it was due an agent was called offline, seconds. */
+  readonly expired: (errorSeconds: number) => void;
 }
 
 /** The log lines about agents: which events, and what is said of them. */
@@ -126,7 +128,8 @@ export class Recorder {
 
   #collect(): void {
     const { fleet } = this.#options;
-    fleet.advance(this.#now());
+    const now = this.#now();
+    fleet.advance(now);
     const { agents, forgotten, events: fleetEvents } = fleet.takeChanges();
     const events = [...fleetEvents, ...this.#serviceEvents];
     const catalogs = this.#catalogs;
@@ -134,6 +137,7 @@ export class Recorder {
     this.#catalogs = [];
     this.#checkInterval();
     if (agents.length + forgotten.length + events.length + catalogs.length === 0) return;
+    this.#observe(events, now);
     this.#report(events);
     const stored = this.#store({ agents, forgotten, events, catalogs });
     // One after the other, so that events are told in the order in which they happened.
@@ -163,6 +167,12 @@ export class Recorder {
       );
     }
     this.#warnedInterval = tooLong;
+  }
+
+  #observe(events: readonly FleetEvent[], { wall }: Instant): void {
+    for (const { kind, atMs } of events) {
+      if (kind === "agentOffline") this.#options.expired(Math.max(0, wall - atMs) / 1000);
+    }
   }
 
   #report(events: readonly FleetEvent[]): void {
