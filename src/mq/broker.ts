@@ -1,6 +1,7 @@
 import {
   type Channel,
   type ChannelModel,
+  type ConfirmChannel,
   connect,
   type Options,
   type RecoveringChannelModel,
@@ -49,7 +50,7 @@ export interface BrokerSettings {
 export interface BrokerPeers {
   readonly log: Logger;
   readonly clock: Clock;
-  readonly fleet: Pick<Fleet, "find" | "list">;
+  readonly fleet: Pick<Fleet, "find" | "list" | "isWarming">;
   readonly catalog: CatalogUpdates;
   readonly slices: Slices;
   /** A number in [0, 1) for the jitter of retries. */
@@ -189,6 +190,15 @@ export class Broker {
   async channel(): Promise<Channel> {
     if (this.#state.name !== "up" || this.#session === undefined) throw new Error("there is no connection to RabbitMQ");
     return await this.#session.channel();
+  }
+
+  /**
+   * Opens a channel on which the broker confirms what it took.
+   * @throws when there is no connection
+   */
+  async confirmChannel(): Promise<ConfirmChannel> {
+    if (this.#state.name !== "up" || this.#session === undefined) throw new Error("there is no connection to RabbitMQ");
+    return await this.#session.confirmChannel();
   }
 
   async #setUp(model: ChannelModel): Promise<void> {

@@ -1,7 +1,7 @@
 import { type Channel, type ChannelModel, connect } from "amqplib";
 import type { BrokerSettings } from "./broker.ts";
 import { explainFault } from "./faults.ts";
-import { declareExchange, declareModuleQueue, MODULE_QUEUE } from "./topology.ts";
+import { declareExchange, declareQueue, MODULE_QUEUE } from "./topology.ts";
 
 /** How long connecting and logging in may take, ms. */
 const CONNECT_MS = 5_000;
@@ -47,7 +47,7 @@ export async function probeBroker(
     });
     const queueFound = await compare(model, {
       exists: (channel) => channel.checkQueue(MODULE_QUEUE),
-      declare: (channel) => declareModuleQueue(channel, exchange),
+      declare: declareQueue,
     });
     return `logged in as ${user}; exchange ${exchange} ${exchangeFound}, queue ${MODULE_QUEUE} ${queueFound}`;
   } finally {

@@ -64,6 +64,11 @@ export class Session {
     return await this.#model.createChannel();
   }
 
+  /** A channel for other work on this connection, on which the broker confirms what it took. */
+  async confirmChannel(): Promise<ConfirmChannel> {
+    return await this.#model.createConfirmChannel();
+  }
+
   /** Takes no more messages and waits until those in work are handled. */
   async stopConsuming(): Promise<void> {
     await this.#consumption?.stop();

@@ -20,11 +20,20 @@ export async function declareExchange(channel: Channel, exchange: string): Promi
  */
 export async function declareModuleQueue(channel: Channel, exchange: string): Promise<number> {
   await declareExchange(channel, exchange);
+  const waiting = await declareQueue(channel);
+  await channel.bindQueue(MODULE_QUEUE, exchange, MODULE_BINDING);
+  return waiting;
+}
+
+/**
+ * Declares the queue alone, and tells how many messages wait already.
+ * @throws as {@link declareExchange}
+ */
+export async function declareQueue(channel: Channel): Promise<number> {
   const { messageCount } = await channel.assertQueue(MODULE_QUEUE, {
     durable: true,
     exclusive: false,
     autoDelete: false,
   });
-  await channel.bindQueue(MODULE_QUEUE, exchange, MODULE_BINDING);
   return messageCount;
 }
