@@ -87,6 +87,8 @@ export class SupervisorCatalog implements CatalogUpdates {
   #current: Catalog | undefined;
   #held: HeldCatalog | undefined;
   #last: Promise<unknown> = Promise.resolve();
+  /** How many jobs are under way or wait for their turn. */
+  #waiting = 0;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -140,7 +142,8 @@ export class SupervisorCatalog implements CatalogUpdates {
   }
 
   #inTurn<T>(job: () => Promise<T>): Promise<T> {
-    const outcome = this.#last.then(job);
+    this.#waiting++;
+    const outcome = this.#last.then(job).finally(() => this.#waiting--);
     this.#last = outcome.catch(() => {});
     return outcome;
   }
@@ -150,6 +153,8 @@ export class SupervisorCatalog implements CatalogUpdates {
     if (candidate === undefined) return this.#reject(body);
     const emptying = await this.#emptying(candidate.catalog);
     if (emptying === undefined) return await this.#apply(candidate);
+    // A newer one waits already and replaces this one whole: asking about this one would only keep that one waiting.
+    if (this.#waiting > 1) return this.#hold(candidate, emptying);
     this.#log.warn("catalog: {emptying}; asking supervisor once more before it counts", { emptying });
     const again = await this.#askAgain();
     if (again === undefined) return this.#hold(candidate, emptying);

@@ -215,6 +215,16 @@ Deno.test("SupervisorCatalog handles offers in the order in which they came", as
   assert.deepEqual(bench.told("10.2.0.1"), { a: "3" });
 });
 
+Deno.test("SupervisorCatalog asks about the last of many emptying catalogs only, so that none waits for long", async () => {
+  using bench = new Bench();
+  await bench.offer(FOUR);
+  bench.answers = [new Error("supervisor is not there")];
+  const outcomes = await Promise.all(Array.from({ length: 20 }, () => bench.offer([])));
+  assert.deepEqual(new Set(outcomes.map(({ result }) => result)), new Set(["held"]));
+  assert.equal(bench.asked, 1);
+  assert.deepEqual(bench.told("10.0.0.1"), { a: "1" });
+});
+
 Deno.test("SupervisorCatalog takes 50,000 agents with ten apps each", async () => {
   using bench = new Bench();
   const agents = Array.from({ length: 50_000 }, (_, i) => `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`);
