@@ -95,6 +95,8 @@ export class Broker {
   #session: Session | undefined;
   #recovering: RecoveringChannelModel | undefined;
   #consumes = true;
+  /** Whether the waiting messages were handled before the connection counted as up. */
+  #caughtUpEarly = false;
   #closing: Promise<void> | undefined;
 
   constructor(settings: BrokerSettings, peers: BrokerPeers) {
@@ -234,7 +236,9 @@ export class Broker {
   }
 
   #caughtUp(): void {
-    if (this.#closing === undefined) this.#peers.onCaughtUp();
+    if (this.#closing !== undefined) return;
+    if (this.#state.name === "up") this.#peers.onCaughtUp();
+    else this.#caughtUpEarly = true;
   }
 
   #up(): void {
@@ -246,6 +250,8 @@ export class Broker {
       port: this.#address.port,
       exchange: this.#settings.exchange,
     });
+    if (this.#caughtUpEarly) this.#caughtUp();
+    this.#caughtUpEarly = false;
   }
 
   #disconnected(cause: unknown): void {
@@ -255,6 +261,7 @@ export class Broker {
   }
 
   #down(cause: unknown): void {
+    this.#caughtUpEarly = false;
     if (this.#closing !== undefined) return;
     const fault = `${this.#address.hostname}:${this.#address.port}: ${explainFault(cause)}`;
     const sinceMs = this.#state.name === "down" ? this.#state.sinceMs : this.#peers.clock.wall();

@@ -59,7 +59,7 @@ export class Database {
   static #open(file: string, options: OpenOptions): Database {
     const db = new DatabaseSync(file);
     try {
-      db.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
+      db.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA temp_store = MEMORY`);
       const version = versionOf(db);
       // Without a sync per transaction a power failure may take the last ones, the end of the process never does.
       db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = ${WAL_BYTES}`);

@@ -1,5 +1,6 @@
 /** `deno task bench [NAME] [--json]`: the measured figures of the README. Exits 1 when one misses its target. */
 import { parseArgs } from "node:util";
+import { BINARY } from "../support/binary.ts";
 import { startRabbit } from "../support/rabbitmq.ts";
 import { beatFigures } from "./beats.ts";
 import { callFigures } from "./calls.ts";
@@ -11,7 +12,7 @@ const BENCHES = { beats: beatFigures, calls: callFigures, fleet: largeFleetFigur
 
 async function machine(): Promise<string> {
   const cpu = /^model name\s*: (.*)$/m.exec(await Deno.readTextFile("/proc/cpuinfo"))?.[1] ?? Deno.build.arch;
-  const { stdout } = await new Deno.Command("dist/elves-heartbeat", { args: ["version"] }).output();
+  const { stdout } = await new Deno.Command(BINARY, { args: ["version"] }).output();
   const executable = new TextDecoder().decode(stdout).trim().replaceAll("\n", ", ");
   return [
     `machine: ${navigator.hardwareConcurrency} cores (${cpu}), Linux ${Deno.osRelease()}`,

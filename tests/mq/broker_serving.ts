@@ -31,6 +31,13 @@ export const SERVING: BrokerCases = {
     assert.equal(harness.broker.stats.casts, 200);
   },
 
+  "it is connected when it says that it has caught up, so that supervisor can be asked": async (rabbit) => {
+    const states: string[] = [];
+    await using harness = await Harness.start(rabbit, { onCaughtUp: () => states.push(harness.broker.state.name) });
+    await waitFor(() => states.length > 0, { timeoutMs: 10_000, what: "the catching up" });
+    assert.deepEqual(states, ["up"]);
+  },
+
   "it answers every call of a backlog once and leaves nothing behind": async (rabbit) => {
     await using peer = await ModulePeer.connect(rabbit.url);
     await declareQueue(peer.channel);

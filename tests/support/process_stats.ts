@@ -18,3 +18,9 @@ export async function residentBytes(pid: number): Promise<number> {
   const statm = await Deno.readTextFile(`/proc/${pid}/statm`);
   return Number(statm.split(" ")[1]) * PAGE_BYTES;
 }
+
+/** How long a process's main thread has been ready to run without getting a core so far, seconds. */
+export async function coreWaitSeconds(pid: number): Promise<number> {
+  const schedstat = await Deno.readTextFile(`/proc/${pid}/schedstat`);
+  return Number(schedstat.split(" ")[1]) / 1e9;
+}
