@@ -1,0 +1,182 @@
+import type { ConfirmChannel } from "amqplib";
+import { Buffer } from "node:buffer";
+import { groupByKind } from "../events/grouping.ts";
+import { eventRow } from "../events/row.ts";
+import { type Delivery, type EventSink, MAX_ROWS } from "../events/sink.ts";
+import type { FleetEvent } from "../fleet/events.ts";
+import type { Broker } from "./broker.ts";
+import { explainFault, messageSizeLimit } from "./faults.ts";
+import { declareExchange } from "./topology.ts";
+
+/** Routing key of all events. */
+const ROUTING_KEY = "heartbeat.event";
+/** How many events may wait for the broker. */
+const MAX_QUEUED = 100_000;
+/** How large a message becomes at most, unless one event alone is larger, bytes; the broker's limit may be lower. */
+const MAX_BYTES = 1024 * 1024;
+/** How long until it is looked again whether there is a connection, ms. */
+const RECONNECT_MS = 1_000;
+/** How long the broker may take to confirm a message, ms. */
+const CONFIRM_MS = 30_000;
+/** How often a message is published that the broker does not confirm. */
+const MAX_TRIES = 3;
+
+/** What the publisher needs. */
+export interface EventPublisherOptions {
+  readonly broker: Pick<Broker, "confirmChannel" | "state">;
+  /** The modules' exchange. */
+  readonly exchange: string;
+  /** How many events may wait; 100,000. */
+  readonly maxQueued?: number;
+  /** How long the broker may take to confirm a message, ms; 30 s. */
+  readonly confirmMs?: number;
+}
+
+/**
+ * Publishes events with the routing key `heartbeat.event`, one kind a message, and waits for the broker's confirms. Who
+ * wants them binds a queue; what no queue wants is gone, and confirmed too.
+ */
+export class EventPublisher implements EventSink {
+  readonly name = "mq";
+  readonly maxQueued: number;
+  readonly #options: EventPublisherOptions;
+  #open: OpenChannel | undefined;
+  #limit = MAX_BYTES;
+  /** How often in a row the broker did not confirm. */
+  #tries = 0;
+
+  constructor(options: EventPublisherOptions) {
+    this.#options = options;
+    this.maxQueued = options.maxQueued ?? MAX_QUEUED;
+  }
+
+  plan(events: readonly FleetEvent[]): FleetEvent[][] {
+    return groupByKind(events, MAX_ROWS);
+  }
+
+  async deliver(events: readonly FleetEvent[], signal: AbortSignal): Promise<Delivery> {
+    const content = contentOf(events);
+    // One event alone is left to the broker, whose limit may have been raised since.
+    if (content.length > this.#limit && events.length > 1) {
+      return { outcome: "too_large", fault: `${content.length} bytes are too many for one message` };
+    }
+    // The broker connection tells the log itself when it is down.
+    if (this.#options.broker.state.name !== "up") return { outcome: "retry", afterMs: RECONNECT_MS };
+    try {
+      return await this.#publish(content, signal);
+    } catch (cause) {
+      return this.#lost(cause);
+    }
+  }
+
+  async #publish(content: Buffer, signal: AbortSignal): Promise<Delivery> {
+    const open = this.#open ?? await unlessAborted(this.#openChannel(), signal);
+    if (open === undefined) return { outcome: "retry" };
+    const { exchange, confirmMs = CONFIRM_MS } = this.#options;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<"late">((resolve) => timer = setTimeout(() => resolve("late"), confirmMs));
+    try {
+      const ending = await unlessAborted(Promise.race([confirmation(open.channel, exchange, content), late]), signal);
+      return ending === undefined ? { outcome: "retry" } : this.#judge(ending, open);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #openChannel(): Promise<OpenChannel> {
+    const channel = await this.#options.broker.confirmChannel();
+    const open: OpenChannel = { channel, fault: undefined };
+    channel.on("error", (cause) => open.fault = cause);
+    channel.on("close", () => {
+      if (this.#open === open) this.#open = undefined;
+    });
+    // An exchange that was deleted shows when something is published to it.
+    await declareExchange(channel, this.#options.exchange);
+    this.#open = open;
+    return open;
+  }
+
+  #judge(ending: Ending, open: OpenChannel): Delivery {
+    switch (ending) {
+      case "confirmed":
+        this.#tries = 0;
+        return { outcome: "delivered" };
+      case "nacked":
+        return this.#notTaken("RabbitMQ did not take a message, as when a queue that is bound to it is full");
+      case "late":
+        this.#leave(open);
+        return this.#notTaken("RabbitMQ did not confirm a message in time");
+      case "closed":
+        return this.#lost(open.fault);
+    }
+  }
+
+  /** One queue that cannot take a message must not keep it, and all that follow, from the others for ever. */
+  #notTaken(fault: string): Delivery {
+    if (++this.#tries < MAX_TRIES) return { outcome: "retry", fault };
+    this.#tries = 0;
+    return { outcome: "refused", fault };
+  }
+
+  #lost(cause: unknown): Delivery {
+    const fault = explainFault(cause);
+    const limit = messageSizeLimit(cause);
+    if (limit !== undefined) {
+      this.#limit = Math.min(this.#limit, limit);
+      return { outcome: "too_large", fault };
+    }
+    return isRefusal(cause) ? { outcome: "retry", fault } : { outcome: "retry", afterMs: RECONNECT_MS };
+  }
+
+  /** What is confirmed too late on it must not be taken for the confirm of another message. */
+  #leave({ channel }: OpenChannel): void {
+    this.#open = undefined;
+    channel.close().catch(() => {
+      // It is closed already, which is what was wanted.
+    });
+  }
+}
+
+interface OpenChannel {
+  readonly channel: ConfirmChannel;
+  /** Why the broker closed it. */
+  fault: unknown;
+}
+
+/** How the publishing of one message ended. */
+type Ending = "confirmed" | "nacked" | "late" | "closed";
+
+/** Bodies are JSON in the modules' envelope (PROTOCOL.md section 2), persistent for queues that outlive the broker. */
+function confirmation(channel: ConfirmChannel, exchange: string, content: Buffer): Promise<Ending> {
+  return new Promise((resolve) => {
+    channel.publish(exchange, ROUTING_KEY, content, { contentType: "application/json", persistent: true }, (error) => {
+      if (error === null) resolve("confirmed");
+      // amqplib tells a refusal and a closed channel apart by this text alone.
+      else resolve(error.message === "message nacked" ? "nacked" : "closed");
+    });
+  });
+}
+
+/** @param events at least one, all of one kind */
+function contentOf(events: readonly FleetEvent[]): Buffer {
+  const mqkey = `${ROUTING_KEY}.${events[0]?.kind}`;
+  return Buffer.from(JSON.stringify({ mqkey, mqtype: "cast", mqbody: { result: events.map(eventRow) } }));
+}
+
+/** Whether the broker refused something, with a reply code; otherwise the connection was lost. */
+function isRefusal(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && typeof cause.code === "number";
+}
+
+/** What the promise gives, or undefined once the signal is aborted. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  let abort = () => {};
+  const aborted = new Promise<undefined>((resolve) => abort = () => resolve(undefined));
+  signal.addEventListener("abort", abort);
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
