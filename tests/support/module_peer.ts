@@ -28,6 +28,8 @@ export interface BodyJson {
   readonly flag: string;
   readonly error: string;
   readonly count: number;
+  /** Whether the list may lack agents that had no chance to beat yet. */
+  readonly warming?: boolean;
   /** A list or one row, as the dialect has it. */
   readonly result: RowJson & readonly RowJson[];
 }
