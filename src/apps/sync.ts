@@ -24,6 +24,8 @@ export class SupervisorSync {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #failures = 0;
   #asking = false;
+  /** The answer to the question under way may be older than what has come meanwhile. */
+  #askAgain = false;
   #paused = true;
 
   constructor(options: SyncOptions) {
@@ -33,7 +35,13 @@ export class SupervisorSync {
   /** Asks at once; for after a (re)connection. */
   now(): void {
     this.#paused = false;
+    this.#askAgain = this.#asking;
     this.#schedule(0);
+  }
+
+  /** A cast has come: supervisor may have answered the question under way before it sent that, so it is asked again. */
+  overtaken(): void {
+    if (this.#asking) this.#askAgain = true;
   }
 
   /** Asks no more until told to: while there is no connection, and at the stop. */
@@ -44,15 +52,18 @@ export class SupervisorSync {
 
   #schedule(delayMs: number): void {
     clearTimeout(this.#timer);
-    if (!this.#paused) this.#timer = setTimeout(() => this.#ask(), delayMs);
+    if (!this.#paused) this.#timer = setTimeout(() => this.#ask(), this.#askAgain ? 0 : delayMs);
   }
 
   async #ask(): Promise<void> {
     // An answer that is under way schedules the next question itself.
     if (this.#asking) return;
     this.#asking = true;
+    this.#askAgain = false;
     try {
-      const outcome = await this.#options.catalog.offer(await this.#options.ask(), "supervisor");
+      const answer = await this.#options.ask();
+      if (this.#askAgain) return this.#schedule(0);
+      const outcome = await this.#options.catalog.offer(answer, "supervisor");
       if (outcome.result === "rejected") throw new Error(`its answer cannot be used: ${outcome.reason}`);
       this.#failures = 0;
       this.#schedule(this.#options.intervalMs());

@@ -58,3 +58,50 @@ Deno.test("SupervisorSync asks again after its interval, and at once when told t
   await waitFor(() => asked > before, { timeoutMs: 5_000, what: "a question after now()" });
   sync.pause();
 });
+
+Deno.test("SupervisorSync asks again instead of taking an answer to a question from before it was told to ask", async () => {
+  using log = new MemoryLog();
+  const questions: PromiseWithResolvers<unknown>[] = [];
+  const offered: unknown[] = [];
+  const sync = newSync(log, {
+    ask: () => {
+      const question = Promise.withResolvers<unknown>();
+      questions.push(question);
+      return question.promise;
+    },
+    offer: (body) => (offered.push(body), APPLIED),
+  });
+  const asked = (count: number) =>
+    waitFor(() => questions.length === count, { timeoutMs: 5_000, what: `question ${count}` });
+  sync.now();
+  await asked(1);
+  // The connection was lost and is there again, and old casts came with it.
+  sync.pause();
+  sync.now();
+  questions[0]?.resolve("before the casts");
+  await asked(2);
+  assert.deepEqual(offered, []);
+  sync.overtaken();
+  questions[1]?.resolve("sent before the cast, received after it");
+  await asked(3);
+  questions[2]?.resolve("the newest");
+  await waitFor(() => offered.length === 1, { timeoutMs: 5_000, what: "the answer that counts" });
+  sync.pause();
+  assert.deepEqual(offered, ["the newest"]);
+});
+
+Deno.test("SupervisorSync asks once more when it is told to while an answer is being taken in", async () => {
+  using log = new MemoryLog();
+  let asked = 0;
+  const sync: SupervisorSync = newSync(log, {
+    ask: () => Promise.resolve(++asked),
+    // As long as a question whether a catalog is meant so, in which the connection may be lost and found.
+    offer: (body) => {
+      if (body === 1) sync.now();
+      return APPLIED;
+    },
+  });
+  sync.now();
+  await waitFor(() => asked === 2, { timeoutMs: 5_000, what: "the second question, long before the interval" });
+  sync.pause();
+});
