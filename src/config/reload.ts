@@ -1,3 +1,4 @@
+import { appSource } from "./config.ts";
 import { type Key, KEYS, settingOf, type Settings } from "./schema.ts";
 
 /** One setting that differs between two configurations. */
@@ -13,16 +14,25 @@ export interface Difference {
 /** What has changed between two configurations. */
 export function differences(before: Settings, after: Settings): Difference[] {
   return KEYS.filter((key) => textOf(before[key]) !== textOf(after[key])).map((key) => {
-    const { secret, live } = settingOf(key);
+    const { secret } = settingOf(key);
     const shown = (value: unknown) => value === undefined ? "nothing" : secret ? "(hidden)" : textOf(value);
-    return { key, from: shown(before[key]), to: shown(after[key]), live: live ?? false };
+    return { key, from: shown(before[key]), to: shown(after[key]), live: isLive(key, before, after) };
   });
 }
 
 /** The first configuration with those settings of the second that can be applied without a restart. */
 export function withLive(before: Settings, after: Settings): Settings {
-  const live = KEYS.filter((key) => settingOf(key).live).map((key) => [key, after[key]]);
+  const live = KEYS.filter((key) => isLive(key, before, after)).map((key) => [key, after[key]]);
   return Object.freeze({ ...before, ...Object.fromEntries(live) });
+}
+
+/**
+ * Whether a change can be applied. The apps of a configuration that takes them from elsewhere cannot: it need not name
+ * any, and every agent would remove all its apps.
+ */
+function isLive(key: Key, before: Settings, after: Settings): boolean {
+  if (key === "auth.localAppInfo" && appSource(before) !== appSource(after)) return false;
+  return settingOf(key).live ?? false;
 }
 
 function textOf(value: unknown): string {
