@@ -77,13 +77,19 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       clock,
       instance: run,
       eventRetentionMs: settings["events.retention"],
-      onRebuilt: () => fleet.touchAll(),
+      onRebuilt: () => {
+        fleet.touchAll();
+        if (catalog instanceof SupervisorCatalog) catalog.restate();
+      },
     });
     lifecycle.push("store", () => store.close());
     fleet.restore(memory.agents, now());
 
     const listener: CatalogListener = {
-      inForce: ({ body, origin, atMs }) => recorder.catalog({ body, origin, takenAtMs: atMs, source: catalog.source }),
+      inForce: ({ body, origin, atMs }) => {
+        recorder.catalog({ body, origin, takenAtMs: atMs, source: catalog.source });
+        if (origin === "updateAppInfo") sync?.overtaken();
+      },
       event: (kind, details) => recorder.event(kind, details),
     };
     const catalog: LocalCatalog | SupervisorCatalog = appSource(settings) === "local"
@@ -196,7 +202,12 @@ async function recall(
     log.warn("catalog: the remembered one is {age} old, more than auth.catalogMaxAge; waiting for supervisor", { age });
     return;
   }
-  await catalog.recall(row.body);
+  try {
+    await catalog.recall({ body: row.body, origin: row.origin, atMs: row.takenAtMs });
+  } catch (cause) {
+    log.error("catalog: the remembered one cannot be read, waiting for supervisor: {cause}", { cause });
+    return;
+  }
   log.info("catalog: the remembered one, confirmed {age} ago, is in force until supervisor answers", { age });
 }
 

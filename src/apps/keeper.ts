@@ -38,10 +38,20 @@ export interface CatalogUpdates {
   offer(body: unknown, origin?: string): Promise<OfferOutcome>;
 }
 
+/** A catalog as it outlives the process. */
+export interface RememberedCatalog {
+  /** In the form of updateAppInfo, JSON text; the very same text as long as the catalog is the same. */
+  readonly body: string;
+  /** How it came. */
+  readonly origin: string;
+  /** When it was said, ms since the epoch. */
+  readonly atMs: number;
+}
+
 /** Who is told of catalogs, so that they outlive the process. */
 export interface CatalogListener {
-  /** This catalog is in force, or was said again while it is; `body` is it in the form of updateAppInfo. */
-  inForce(catalog: { body: string; origin: string; atMs: number }): void;
+  /** This catalog is in force, or was said again while it is. */
+  inForce(catalog: RememberedCatalog): void;
   /** Something that others are told. */
   event(kind: EventKind, details: Record<string, unknown>): void;
 }
@@ -85,6 +95,8 @@ export class SupervisorCatalog implements CatalogUpdates {
   readonly #slices: Slices;
   #emptyShare: number;
   #current: Catalog | undefined;
+  /** The one in force, as it was told last. */
+  #told: RememberedCatalog | undefined;
   #held: HeldCatalog | undefined;
   #last: Promise<unknown> = Promise.resolve();
   /** How many jobs are under way or wait for their turn. */
@@ -114,11 +126,19 @@ export class SupervisorCatalog implements CatalogUpdates {
 
   /**
    * Puts a remembered catalog in force; for the start.
-   * @param body what `inForce` told in the former run
+   * @param remembered what `inForce` told in the former run
+   * @throws {SyntaxError} when it is not what was told
    */
-  async recall(body: string): Promise<void> {
-    const candidate = await this.#read(JSON.parse(body), "memory");
-    this.#current = candidate?.catalog;
+  async recall(remembered: RememberedCatalog): Promise<void> {
+    const candidate = await this.#read(JSON.parse(remembered.body), "memory");
+    if (candidate === undefined) throw new SyntaxError('it has no list "result"');
+    this.#current = candidate.catalog;
+    this.#told = remembered;
+  }
+
+  /** Tells the catalog in force once more, with the time when it was said; for a memory that has lost it. */
+  restate(): void {
+    if (this.#told !== undefined) this.#options.listener.inForce(this.#told);
   }
 
   offer(body: unknown, origin = "updateAppInfo"): Promise<OfferOutcome> {
@@ -191,16 +211,16 @@ export class SupervisorCatalog implements CatalogUpdates {
   }
 
   async #apply({ catalog, refused, origin }: Candidate): Promise<OfferOutcome> {
-    const { listener, clock } = this.#options;
+    const { listener } = this.#options;
     const summary = { apps: catalog.apps.size, agents: catalog.agents, refused };
     this.#logRefused(refused);
     this.#held = undefined;
     const former = this.#current;
-    const body = await this.#slices.run(catalogBody(catalog));
-    listener.inForce({ body, origin, atMs: clock.wall() });
     if (former !== undefined && await this.#slices.run(sameCatalog(former, catalog))) {
+      this.#tell(this.#told?.body ?? await this.#slices.run(catalogBody(former)), origin);
       return { result: "unchanged", ...summary };
     }
+    this.#tell(await this.#slices.run(catalogBody(catalog)), origin);
     this.#current = catalog;
     const { apps, agents } = summary;
     const changed = former === undefined ? agents : await this.#slices.run(changedAgents(former, catalog));
@@ -214,6 +234,11 @@ export class SupervisorCatalog implements CatalogUpdates {
     );
     listener.event("catalogChanged", { apps, agents, changed, origin });
     return { result: "applied", ...summary };
+  }
+
+  #tell(body: string, origin: string): void {
+    this.#told = { body, origin, atMs: this.#options.clock.wall() };
+    this.#options.listener.inForce(this.#told);
   }
 
   #hold({ catalog, refused, origin }: Candidate, reason: string): OfferOutcome {
