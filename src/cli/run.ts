@@ -31,15 +31,19 @@ export async function run({ config, journal, stopped, onReload }: RunOptions): P
   log.info("elves-heartbeat {version} ({commit}), configuration {config}", { version, commit, config });
   for (const warning of warnings) log.warn("configuration: {warning}", { warning });
   let app: App | undefined;
-  // From the first moment on: without a listener the signal would end the process.
-  onReload(() => {
+  let isDue = false;
+  const reload = () => {
+    isDue = app === undefined;
     const next = app === undefined ? undefined : reread(config, log);
     if (next === undefined) return;
     open(next["log.level"]);
     app?.reload(next);
-  });
+  };
+  // From the first moment on: without a listener the signal would end the process.
+  onReload(reload);
   try {
     app = await startApp(settings, { log, clock: systemClock });
+    if (isDue) reload();
     log.info("stopping: {reason}", { reason: await stopped });
     await app.stop();
     log.info("stopped");
