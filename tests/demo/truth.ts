@@ -3,7 +3,7 @@ import type { AppVersions, SimulatedAgent } from "../support/fleet_simulator.ts"
 import type { Conversation, Dialect } from "./module_client.ts";
 
 /** How far two readings of one machine's wall clock may lie apart, ms: they are cut to whole numbers. */
-const CLOCK_MS = 2;
+export const CLOCK_MS = 2;
 
 /** One agent as the service shows it. */
 export type Row = Readonly<Record<string, unknown>>;

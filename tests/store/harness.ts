@@ -48,8 +48,13 @@ export class Place implements AsyncDisposable {
     );
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Closes every store. */
+  async closeAll(): Promise<void> {
     await Promise.all(this.#stores.map((store) => store.close()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.closeAll();
     this.log[Symbol.dispose]();
     await Deno.remove(this.#root, { recursive: true });
   }

@@ -1,0 +1,31 @@
+/// <reference no-default-lib="true" />
+/// <reference lib="deno.worker" />
+// The store's own worker behind a disk that hangs, and a program that crashes, when a test says so: as long as the file
+// `<data folder>.hang` exists nothing is answered; when `<data folder>.crash` does, the worker ends at the next question
+// for a piece of a write.
+import "../../src/store/worker.ts";
+import type { Question } from "../../src/store/protocol.ts";
+
+const answer = self.onmessage as ((message: MessageEvent<Question>) => void) | null;
+const pause = new Int32Array(new SharedArrayBuffer(4));
+let folder: string | undefined;
+
+self.onmessage = (message: MessageEvent<Question>) => {
+  const { operation, input } = message.data;
+  if (operation === "open") folder = input.folder;
+  while (exists(`${folder}.hang`)) Atomics.wait(pause, 0, 0, 5);
+  if (operation === "write" && exists(`${folder}.crash`)) {
+    Deno.removeSync(`${folder}.crash`);
+    throw new Error("out of order");
+  }
+  answer?.(message);
+};
+
+function exists(file: string): boolean {
+  try {
+    return Deno.statSync(file).isFile;
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) return false;
+    throw cause;
+  }
+}
