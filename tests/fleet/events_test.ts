@@ -28,7 +28,7 @@ function newScene(): Scene {
   return new Scene({
     ...{ timeoutMs: TIMEOUT_MS, graceMs: 8_000, guardShare: 0.4, guardMaxHoldMs: 30_000, retentionMs: 60_000 },
     flap: { count: 3, windowMs: 50_000 },
-  });
+  }, () => 0.5);
 }
 
 function run(scene: Scene, step: Step): void {
