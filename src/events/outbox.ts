@@ -17,7 +17,7 @@ export interface OutboxCounts {
   delivered: number;
   /** Messages that were delivered. */
   messages: number;
-  /** Messages that were tried again. */
+  /** Tries that failed and were repeated. */
   retries: number;
   /** Events that were dropped: too many waited (`overflow`), or the other side will never take them (`refused`). */
   readonly dropped: { overflow: number; refused: number };
@@ -96,8 +96,8 @@ export class Outbox {
       const isLastTry = this.#stopping;
       const delivery = await this.#attempt(message);
       this.#underWay = [];
-      await this.#settle(message, delivery);
-      if (this.#abort.signal.aborted || (isLastTry && this.#failures > 0)) return;
+      const isSettled = await this.#settle(message, delivery);
+      if (this.#abort.signal.aborted || (isLastTry && !isSettled)) return;
     }
   }
 
@@ -119,8 +119,13 @@ export class Outbox {
     }
   }
 
-  async #settle(message: FleetEvent[], delivery: Delivery): Promise<void> {
-    if (delivery.outcome === "retry") return await this.#retry(message, delivery);
+  /** Acts on what became of a message, and waits where it is to be tried again; false then. */
+  async #settle(message: FleetEvent[], delivery: Delivery): Promise<boolean> {
+    if (delivery.outcome === "retry" || delivery.outcome === "away") {
+      this.#messages.unshift(message);
+      await this.#pause(delivery.outcome === "away" ? delivery.afterMs : this.#retryDelay(delivery));
+      return false;
+    }
     this.#failures = 0;
     if (delivery.outcome === "delivered") {
       this.counts.delivered += message.length;
@@ -137,10 +142,10 @@ export class Outbox {
       });
       this.#options.onDone(message);
     }
+    return true;
   }
 
-  async #retry(message: FleetEvent[], { fault, afterMs }: Delivery & { outcome: "retry" }): Promise<void> {
-    this.#messages.unshift(message);
+  #retryDelay({ fault, afterMs }: Delivery & { outcome: "retry" }): number {
     this.#failures++;
     this.counts.retries++;
     if (fault !== undefined && !this.#abort.signal.aborted) {
@@ -149,7 +154,7 @@ export class Outbox {
         fault,
       });
     }
-    await this.#pause(afterMs ?? retryDelayMs(this.#failures, this.#options.random));
+    return afterMs ?? retryDelayMs(this.#failures, this.#options.random);
   }
 
   #dropOldest(count: number): void {

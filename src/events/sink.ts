@@ -15,7 +15,9 @@ export type Delivery =
   /** The other side will never take it; it is dropped. */
   | { readonly outcome: "refused"; readonly fault: string }
   /** It is tried again: after this long, or else with the usual back-off. Without a fault nothing is logged. */
-  | { readonly outcome: "retry"; readonly fault?: string; readonly afterMs?: number };
+  | { readonly outcome: "retry"; readonly fault?: string; readonly afterMs?: number }
+  /** It was not tried, because the other side is not there; it will be after this long. */
+  | { readonly outcome: "away"; readonly afterMs: number };
 
 /** One place where events are told. */
 export interface EventSink {

@@ -61,7 +61,7 @@ export class EventPublisher implements EventSink {
       return { outcome: "too_large", fault: `${content.length} bytes are too many for one message` };
     }
     // The broker connection tells the log itself when it is down.
-    if (this.#options.broker.state.name !== "up") return { outcome: "retry", afterMs: RECONNECT_MS };
+    if (this.#options.broker.state.name !== "up") return { outcome: "away", afterMs: RECONNECT_MS };
     try {
       return await this.#publish(content, signal);
     } catch (cause) {

@@ -22,6 +22,10 @@ function idsIn({ body }: Received): string[] {
   return JSON.parse(body).events.map(({ id }: { id: string }) => id);
 }
 
+function faultOf(delivery: Delivery): string {
+  return "fault" in delivery ? delivery.fault ?? "" : "";
+}
+
 /** Checks a signature as a receiver would that has read the documentation only. */
 async function verify({ headers, body }: Received): Promise<boolean> {
   const encoder = new TextEncoder();
@@ -102,7 +106,7 @@ Deno.test("Webhook tells by the answer whether to repeat, to split or to drop", 
     const delivery = await webhook.deliver(EVENTS, never);
     assert.equal(delivery.outcome, outcome);
     if (delivery.outcome === "retry") assert.equal(delivery.afterMs, afterMs);
-    if (delivery.outcome !== "delivered") assert.ok(delivery.fault?.startsWith(receiver.host), delivery.fault);
+    if (outcome !== "delivered") assert.ok(faultOf(delivery).startsWith(receiver.host), faultOf(delivery));
   }
   assert.equal(receiver.received.length, outcomes.length);
   assert.ok(receiver.received.every(({ url }) => url === "/hook?team=ops"));
@@ -129,10 +133,10 @@ Deno.test("Webhook says what failed without its address, password or secret", as
   await receiver[Symbol.asyncDispose]();
   const unreachable = await webhook.deliver(EVENTS, never);
   for (const delivery of [closed, refused, unreachable]) {
-    assert.ok(delivery.outcome !== "delivered" && delivery.fault?.startsWith(receiver.host));
-    assert.doesNotMatch(delivery.fault ?? "", /hidden/);
+    assert.ok(faultOf(delivery).startsWith(receiver.host));
+    assert.doesNotMatch(faultOf(delivery), /hidden/);
   }
-  assert.ok(unreachable.outcome === "retry" && /refused/i.test(unreachable.fault ?? ""), JSON.stringify(unreachable));
+  assert.match(faultOf(unreachable), /refused/i);
 });
 
 Deno.test("Webhook through a bad day of its receiver: every event once, in order, what is refused is counted", async () => {
