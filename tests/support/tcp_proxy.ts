@@ -7,6 +7,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #open = new Set<Deno.Conn>();
   readonly #jobs = new Set<Promise<void>>();
   #stalled: PromiseWithResolvers<void> | undefined;
+  #answersOnly = false;
   /** Connections that were taken so far. */
   accepted = 0;
 
@@ -24,8 +25,12 @@ export class TcpProxy implements AsyncDisposable {
     this.#open.clear();
   }
 
-  /** Passes no more bytes on, in either direction, until {@link resume}; connections stay open. */
-  stall(): void {
+  /**
+   * Passes no more bytes on until {@link resume}, in either direction or only from the server to clients; connections
+   * stay open.
+   */
+  stall(what: "everything" | "answers" = "everything"): void {
+    this.#answersOnly = what === "answers";
     this.#stalled ??= Promise.withResolvers();
   }
 
@@ -65,18 +70,18 @@ export class TcpProxy implements AsyncDisposable {
     // The client may have been cut off meanwhile.
     if (!this.#open.has(client)) return close(server);
     this.#open.add(server);
-    await Promise.all([this.#pass(client, server), this.#pass(server, client)]);
+    await Promise.all([this.#pass(client, server), this.#pass(server, client, { answers: true })]);
     for (const connection of [client, server]) {
       close(connection);
       this.#open.delete(connection);
     }
   }
 
-  async #pass(from: Deno.Conn, to: Deno.Conn): Promise<void> {
+  async #pass(from: Deno.Conn, to: Deno.Conn, { answers = false } = {}): Promise<void> {
     const buffer = new Uint8Array(64 * 1024);
     try {
       for (let n = await from.read(buffer); n !== null; n = await from.read(buffer)) {
-        await this.#stalled?.promise;
+        if (answers || !this.#answersOnly) await this.#stalled?.promise;
         for (let sent = 0; sent < n;) sent += await to.write(buffer.subarray(sent, n));
       }
     } catch {
