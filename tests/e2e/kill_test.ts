@@ -99,8 +99,9 @@ function configuration({ host, port, user, password }: RabbitServer, folder: str
 }
 
 async function everyAgent(peer: ModulePeer): Promise<Map<string, RowJson>> {
-  const { count, result } = await peer.call("agentList", { state: "all" });
+  const { count, result, warming } = await peer.call("agentList", { state: "all" });
   assert.equal(result.length, count);
+  assert.equal(warming, undefined, "there is a memory");
   return new Map(result.map((row) => [String(row.ip), row]));
 }
 
