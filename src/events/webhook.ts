@@ -1,4 +1,3 @@
-import { createHmac } from "node:crypto";
 import { MIN_RETRY_MS } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { FleetEvent } from "../fleet/events.ts";
@@ -21,7 +20,7 @@ const CONTENT_TOO_LARGE = 413;
 export interface WebhookOptions {
   /** An http or https address; user and password in it are sent as basic authentication. */
   readonly url: string;
-  /** The key of the signature; without it there is none. */
+  /** The key of the signature, not empty; without it there is none. */
   readonly secret?: string | undefined;
   readonly clock: Clock;
   /** How many events may wait; 10,000. */
@@ -43,6 +42,7 @@ export class Webhook implements EventSink {
   readonly #url: URL;
   readonly #authorization: string | undefined;
 
+  /** @throws TypeError or URIError when the address cannot be used */
   constructor(options: WebhookOptions) {
     this.#options = options;
     this.maxQueued = options.maxQueued ?? MAX_QUEUED;
@@ -65,7 +65,7 @@ export class Webhook implements EventSink {
     try {
       return await this.#post(events, AbortSignal.any([signal, late.signal]));
     } catch (cause) {
-      const fault = late.signal.aborted ? `no answer within ${timeoutMs} ms` : this.#explain(cause);
+      const fault = late.signal.aborted ? `no answer within ${timeoutMs} ms` : explain(cause);
       return { outcome: "retry", fault: `${this.#url.host}: ${fault}` };
     } finally {
       clearTimeout(timer);
@@ -78,7 +78,7 @@ export class Webhook implements EventSink {
     const body = JSON.stringify({ time: new Date(nowMs).toISOString(), events: rows });
     const response = await fetch(this.#url, {
       method: "POST",
-      headers: this.#headers(String(Math.floor(nowMs / 1000)), body),
+      headers: await this.#headers(String(Math.floor(nowMs / 1000)), body),
       body,
       redirect: "manual",
       signal,
@@ -88,13 +88,13 @@ export class Webhook implements EventSink {
     return this.#judge(response);
   }
 
-  #headers(timestamp: string, body: string): Record<string, string> {
+  async #headers(timestamp: string, body: string): Promise<Record<string, string>> {
     const { secret } = this.#options;
     return {
       "Content-Type": "application/json",
       "User-Agent": "elves-heartbeat",
       "X-Elves-Timestamp": timestamp,
-      ...(secret === undefined ? {} : { "X-Elves-Signature": `sha256=${sign(`${timestamp}.${body}`, secret)}` }),
+      ...(secret === undefined ? {} : { "X-Elves-Signature": `sha256=${await sign(`${timestamp}.${body}`, secret)}` }),
       ...(this.#authorization === undefined ? {} : { "Authorization": this.#authorization }),
     };
   }
@@ -109,17 +109,21 @@ export class Webhook implements EventSink {
     }
     return { outcome: "refused", fault: status < 400 ? `${fault}, redirects are not followed` : fault };
   }
-
-  /** What failed and why, without the address: its path often is a secret too. */
-  #explain(cause: unknown): string {
-    const own = cause instanceof Error ? cause.message : String(cause);
-    const text = own.replaceAll(` for url (${this.#url.href})`, "").replaceAll(this.#url.href, this.#url.host);
-    return cause instanceof Error && cause.cause !== undefined ? `${text}: ${this.#explain(cause.cause)}` : text;
-  }
 }
 
-function sign(text: string, secret: string): string {
-  return createHmac("sha256", secret).update(text).digest("hex");
+/** What failed and why, without the address, which Deno puts into it: its path often is a secret too. */
+function explain(cause: unknown): string {
+  const text = (cause instanceof Error ? cause.message : String(cause)).replaceAll(/ for url \(\S*\)/g, "");
+  return cause instanceof Error && cause.cause !== undefined ? `${text}: ${explain(cause.cause)}` : text;
+}
+
+/** The hexadecimal HMAC-SHA256 of a text. node:crypto would do, but warns on standard error in Deno 2.4. */
+async function sign(text: string, secret: string): Promise<string> {
+  const encoder = new TextEncoder();
+  const algorithm = { name: "HMAC", hash: "SHA-256" };
+  const key = await crypto.subtle.importKey("raw", encoder.encode(secret), algorithm, false, ["sign"]);
+  const bytes = new Uint8Array(await crypto.subtle.sign("HMAC", key, encoder.encode(text)));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function basicAuthorization(user: string, password: string): string {
