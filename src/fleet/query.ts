@@ -103,6 +103,8 @@ const PAGE = z.object({ pagesize: count, pagenumber: count });
  * @throws {QueryError}
  */
 export function parseAgentQuery(parameters: Readonly<Record<string, unknown>>): AgentQuery {
+  const plain = plainQuery(parameters);
+  if (plain !== undefined) return plain;
   const { ip, asset, id, state, app, cidr, q, sort } = parse(QUERY, parameters);
   return {
     // What is no address matches no agent; it is not an error, because peers pass on what a person typed.
@@ -113,6 +115,24 @@ export function parseAgentQuery(parameters: Readonly<Record<string, unknown>>): 
     cidr,
     text: q?.toLowerCase(),
     sort,
+  };
+}
+
+const LIVE_STATES: ReadonlySet<AgentState> = new Set(LIVE);
+
+/**
+ * The question that modules ask all the time, an address, an asset or both and nothing else: read without the schema,
+ * which would be a tenth of the whole call.
+ */
+function plainQuery(parameters: Readonly<Record<string, unknown>>): AgentQuery | undefined {
+  for (const key in parameters) {
+    if ((key !== "ip" && key !== "asset") || typeof parameters[key] !== "string") return undefined;
+  }
+  const { ip, asset } = parameters as { ip?: string; asset?: string };
+  return {
+    ip: notGiven(ip) || ip === undefined ? undefined : canonicalAddress(ip) ?? ip,
+    asset: notGiven(asset) ? undefined : asset,
+    states: LIVE_STATES,
   };
 }
 

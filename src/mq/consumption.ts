@@ -1,4 +1,5 @@
 import type { Channel, ConsumeMessage } from "amqplib";
+import { Acks } from "./acks.ts";
 
 /** How many messages may be in work at a time. */
 const PREFETCH = 20;
@@ -19,6 +20,7 @@ export interface ConsumptionOptions {
 export class Consumption {
   readonly #channel: Channel;
   readonly #options: ConsumptionOptions;
+  readonly #acks: Acks;
   readonly #running = new Set<Promise<void>>();
   #tag: string | undefined;
   /** How many messages had waited and are not handled yet; undefined once caught up. */
@@ -29,6 +31,7 @@ export class Consumption {
   constructor(channel: Channel, options: ConsumptionOptions) {
     this.#channel = channel;
     this.#options = options;
+    this.#acks = new Acks(channel);
     channel.on("close", () => this.#stopTimers());
   }
 
@@ -57,16 +60,18 @@ export class Consumption {
       // The channel is gone, which ended the consumption too.
     }
     await Promise.all(this.#running);
+    this.#acks.flush();
   }
 
   #deliver(message: ConsumeMessage | null): void {
     // The broker ends the consumption when the queue is deleted; on a fresh channel it is declared again.
     if (message === null) return this.#leave();
+    const done = this.#acks.delivered(message);
     const handled = this.#options.handle(message);
-    if (handled === undefined) return this.#done(message);
+    if (handled === undefined) return this.#done(done);
     const running = handled.then(() => {
       this.#running.delete(running);
-      this.#done(message);
+      this.#done(done);
     });
     this.#running.add(running);
   }
@@ -77,12 +82,8 @@ export class Consumption {
     });
   }
 
-  #done(message: ConsumeMessage): void {
-    try {
-      this.#channel.ack(message);
-    } catch {
-      // The channel is gone, and with it the delivery: the broker gives the message to the next consumer.
-    }
+  #done(acknowledge: () => void): void {
+    acknowledge();
     if (this.#waiting === undefined) return;
     this.#waiting--;
     if (this.#tag === undefined) return;

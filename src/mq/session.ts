@@ -1,5 +1,7 @@
 import type { Channel, ChannelModel, ConfirmChannel, ConsumeMessage } from "amqplib";
+import { nextTick } from "node:process";
 import { Duplex } from "node:stream";
+import { setImmediate } from "node:timers";
 import type { FaultLog } from "../log.ts";
 import { Consumption } from "./consumption.ts";
 import { explainFault } from "./faults.ts";
@@ -103,7 +105,13 @@ export class Session {
       const waiting = await declareModuleQueue(channel, this.#options.exchange);
       if (!this.#options.consumes()) return;
       const { handle, caughtUp } = this.#options;
-      this.#consumption = new Consumption(channel, { handle, caughtUp });
+      this.#consumption = new Consumption(channel, {
+        handle: (message) => {
+          this.#corkOnce();
+          return handle(message);
+        },
+        caughtUp,
+      });
       await this.#consumption.start(MODULE_QUEUE, waiting);
     });
   }
@@ -154,10 +162,27 @@ export class Session {
     }
   }
 
-  /** Breaks the connection off; recovery makes a new one. */
-  #drop(cause: unknown): void {
+  /**
+   * Holds back what is written until the pieces that were read together are handled: then it is one write to the socket
+   * instead of two for each call, which are most of what a call costs (measured).
+   */
+  #corkOnce(): void {
+    const stream = this.#stream;
+    if (stream.writableCorked > 0) return;
+    stream.cork();
+    // amqplib moves what was published to the socket in an immediate that it sets on the next tick; this one is behind.
+    nextTick(() => setImmediate(() => stream.uncork()));
+  }
+
+  /** The socket, which amqplib has no other way to. */
+  get #stream(): Duplex {
     const { stream } = this.#model.connection as unknown as { stream: unknown };
     if (!(stream instanceof Duplex)) throw new TypeError("amqplib's connection has no stream");
-    stream.destroy(cause instanceof Error ? cause : new Error(String(cause)));
+    return stream;
+  }
+
+  /** Breaks the connection off; recovery makes a new one. */
+  #drop(cause: unknown): void {
+    this.#stream.destroy(cause instanceof Error ? cause : new Error(String(cause)));
   }
 }
