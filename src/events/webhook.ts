@@ -113,7 +113,8 @@ export class Webhook implements EventSink {
 
 /** What failed and why, without the address, which Deno puts into it: its path often is a secret too. */
 function explain(cause: unknown): string {
-  const text = (cause instanceof Error ? cause.message : String(cause)).replaceAll(/ for url \(\S*\)/g, "");
+  const own = cause instanceof Error ? cause.message : String(cause);
+  const text = own.replaceAll(/ for url \(\S*\)/g, "").replaceAll(/https?:\/\/\S+/g, "the webhook");
   return cause instanceof Error && cause.cause !== undefined ? `${text}: ${explain(cause.cause)}` : text;
 }
 
