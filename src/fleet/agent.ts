@@ -63,9 +63,8 @@ export class Agent {
     if (beat.apps !== this.appsText) this.install(beat.apps);
   }
 
-  /** Takes over an app map as it came. */
-  install(apps: string): void {
-    const { json, fault } = parseInstalledApps(apps);
+  /** Takes over an app map as it came; what was read in it is given where it is known. */
+  install(apps: string, { json, fault } = parseInstalledApps(apps)): void {
     // One string serves for both where the agent already writes what we would.
     this.appsText = apps === json ? json : apps;
     this.appsJson = json;

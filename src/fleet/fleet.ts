@@ -5,7 +5,7 @@ import { FlapDamper, type FlapOptions } from "./flaps.ts";
 import { compareIdentity } from "./identity.ts";
 import { type GuardEnd, Liveness, type LivenessOptions, type LivenessStatus } from "./liveness.ts";
 import { type AgentQuery, matches, sorted } from "./query.ts";
-import { restoredAgent, type StoredAgent } from "./stored.ts";
+import { restoredAgents, type StoredAgent } from "./stored.ts";
 import { AgentTable } from "./table.ts";
 
 /** The limits of a fleet. */
@@ -101,7 +101,7 @@ export class Fleet {
     this.#now = now;
     this.#liveness.start(now);
     if (rows.length === 0) this.#warmingUntilMs = now.monotonic + this.#options.graceMs;
-    const agents = rows.map((row) => restoredAgent(row, now)).sort((a, b) => a.lastBeatMs - b.lastBeatMs);
+    const agents = restoredAgents(rows, now).sort((a, b) => a.lastBeatMs - b.lastBeatMs);
     for (const agent of agents) {
       this.#table.add(agent);
       if (agent.state === "online") this.#liveness.restoreOnline(agent);
@@ -122,6 +122,11 @@ export class Fleet {
     this.#forgotten = [];
     this.#events = [];
     return changes;
+  }
+
+  /** A row as it is to be stored. */
+  stored(agent: Agent): StoredAgent {
+    return storedAgent(agent, this.#flaps.told(agent));
   }
 
   /** How many agents there are in each state. */

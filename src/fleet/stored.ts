@@ -1,4 +1,5 @@
 import { Agent, type Instant } from "./agent.ts";
+import { type InstalledApps, parseInstalledApps } from "./beat.ts";
 
 /** A row as it is stored, and as it comes back after a restart. */
 export interface StoredAgent {
@@ -14,25 +15,41 @@ export interface StoredAgent {
   readonly sinceMs: number;
 }
 
-/** What of a row is stored; a suspect agent is one that was not called offline. */
-export function storedAgent(agent: Agent): StoredAgent {
+/**
+ * What of a row is stored; a suspect agent is one that was not called offline.
+ * @param told what others were last told of it, where that is not its state: after a restart they are told the rest
+ */
+export function storedAgent(
+  agent: Agent,
+  told: "online" | "offline" = agent.state === "offline" ? "offline" : "online",
+): StoredAgent {
   return {
     ip: agent.ip,
     asset: agent.asset,
     version: agent.version,
     apps: agent.appsText,
-    online: agent.state !== "offline",
+    online: told === "online",
     lastSeenMs: agent.lastSeenMs,
     sinceMs: agent.sinceMs,
   };
 }
 
-/** The row of a former run. */
-export function restoredAgent(row: StoredAgent, now: Instant): Agent {
+/** The rows of a former run. */
+export function restoredAgents(rows: readonly StoredAgent[], now: Instant): Agent[] {
+  // Many agents have the same apps; to read each of 100,000 maps took 0.25 s of a start of 1.3 s.
+  const known = new Map<string, InstalledApps>();
+  return rows.map((row) => {
+    const installed = known.get(row.apps) ?? parseInstalledApps(row.apps);
+    known.set(row.apps, installed);
+    return restoredAgent(row, installed, now);
+  });
+}
+
+function restoredAgent(row: StoredAgent, installed: InstalledApps, now: Instant): Agent {
   const agent = new Agent(row.ip);
   agent.asset = row.asset;
   agent.version = row.version;
-  agent.install(row.apps);
+  agent.install(row.apps, installed);
   agent.state = row.online ? "online" : "offline";
   agent.lastSeenMs = row.lastSeenMs;
   agent.sinceMs = row.sinceMs;
