@@ -2,7 +2,7 @@ import type { Clock } from "./clock.ts";
 import type { Agent, Instant } from "./fleet/agent.ts";
 import { type EventKind, type FleetEvent, serviceEvent } from "./fleet/events.ts";
 import type { Fleet } from "./fleet/fleet.ts";
-import { type StoredAgent, storedAgent } from "./fleet/stored.ts";
+import type { StoredAgent } from "./fleet/stored.ts";
 import type { Logger } from "./log.ts";
 
 /** How often changes are collected, ms; with a busy loop on top, agents are offline well within a second of due. */
@@ -147,11 +147,11 @@ export class Recorder {
   }
 
   async #store(batch: Omit<ChangeBatch, "agents"> & { agents: readonly Agent[] }): Promise<void> {
-    const { store } = this.#options;
+    const { store, fleet } = this.#options;
     if (store === undefined) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, STORE_PATIENCE_MS));
-    await Promise.race([store.write({ ...batch, agents: batch.agents.map(storedAgent) }), patience]);
+    await Promise.race([store.write({ ...batch, agents: batch.agents.map((agent) => fleet.stored(agent)) }), patience]);
     clearTimeout(timer);
   }
 

@@ -43,6 +43,12 @@ export class FlapDamper {
     return this.#flaps.get(agent)?.flapping ?? false;
   }
 
+  /** What was last told of an agent that flaps; undefined of others, whose state is always told. */
+  told(agent: Agent): "online" | "offline" | undefined {
+    const flap = this.#flaps.get(agent);
+    return flap?.flapping ? flap.told : undefined;
+  }
+
   /** Takes in a transition between online and offline and decides what is told. */
   transition(agent: Agent, to: "online" | "offline", monotonicMs: number): FlapVerdict {
     const flap: Flap = this.#flaps.get(agent) ?? { times: [], flapping: false, told: to };

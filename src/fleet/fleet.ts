@@ -5,7 +5,7 @@ import { FlapDamper, type FlapOptions } from "./flaps.ts";
 import { compareIdentity } from "./identity.ts";
 import { type GuardEnd, Liveness, type LivenessOptions, type LivenessStatus } from "./liveness.ts";
 import { type AgentQuery, matches, sorted } from "./query.ts";
-import { restoredAgents, type StoredAgent } from "./stored.ts";
+import { restoredAgents, type StoredAgent, storedAgent } from "./stored.ts";
 import { AgentTable } from "./table.ts";
 
 /** The limits of a fleet. */
@@ -298,6 +298,7 @@ export class Fleet {
     const kind = state === "offline" ? "agentOffline" : "agentOnline";
     const event = { ...agentEvent(kind, agent, { at, now: { monotonic, wall: at } }), sinceMs: undefined };
     this.#emit(state === "offline" ? event : { ...event, lastSeenMs: undefined, awaySeconds: undefined });
+    this.#dirty.add(agent);
   }
 
   #entered(agent: Agent, atMs: number, wall: number): void {

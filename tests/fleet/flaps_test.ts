@@ -161,3 +161,14 @@ Deno.test("Fleet damps only the agent that flaps", () => {
   scene.pass(timeoutMs);
   assert.deepEqual(scene.toldInShort(), [`agentOffline ${address(1)}`]);
 });
+
+Deno.test("Fleet tells after a restart what it had not told of a flapping agent", () => {
+  const scene = sceneWith(4, 3);
+  scene.told();
+  assert.equal(scene.state(0), "online");
+  assert.equal(scene.rows()[0]?.online, false, "stored as it was last told");
+  scene.restart(0);
+  scene.told();
+  scene.beats(0, 1);
+  assert.deepEqual(kinds(scene), ["agentOnline"]);
+});

@@ -237,6 +237,8 @@ class Model {
         else this.known.delete(oldest[0]);
       }
     } else if (this.stateOf(former) === "offline") expected = "returned";
+    // Back at the end, so that of those that beat at the same moment the first goes first.
+    this.known.delete(ip);
     if (expected !== "full") this.known.set(ip, { beatAt: this.clock.monotonic(), asset });
     assert.equal(this.fleet.beat(beat(ip, { asset }), this.clock.now), expected);
   }

@@ -124,6 +124,7 @@ export class LivenessModel {
     this.graceUntil = now.monotonic + this.options.graceMs;
     for (const agent of this.agents) {
       if (agent.state === "suspect") agent.state = "online";
+      if (agent.flapping) agent.state = agent.told;
       agent.beatAt = now.monotonic - Math.max(0, now.wall - agent.seen);
       agent.changed = now.monotonic - Math.max(0, now.wall - agent.since);
       Object.assign(agent, { givenUp: false, transitions: [], flapping: false, told: agent.state });

@@ -3,7 +3,6 @@ import fc from "fast-check";
 import type { FleetEvent } from "../../src/fleet/events.ts";
 import { Fleet, type FleetOptions } from "../../src/fleet/fleet.ts";
 import { parseAgentQuery } from "../../src/fleet/query.ts";
-import { storedAgent } from "../../src/fleet/stored.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { type ExpectedEvent, LivenessModel } from "./liveness_model.ts";
 
@@ -139,7 +138,7 @@ class Comparison {
     this.#compare();
     const now = this.#clock.now;
     const rows = this.#model.agents.map(({ ip }) => this.#fleet.get(ip, now))
-      .filter((agent) => agent !== undefined).map(storedAgent);
+      .filter((agent) => agent !== undefined).map((agent) => this.#fleet.stored(agent));
     this.#clock.advance(down);
     this.#clock.step(clockStep);
     this.#fleet = this.#newFleet();

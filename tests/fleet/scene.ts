@@ -2,7 +2,7 @@ import type { AgentState } from "../../src/fleet/agent.ts";
 import type { Beat } from "../../src/fleet/beat.ts";
 import type { FleetEvent } from "../../src/fleet/events.ts";
 import { type BeatOutcome, Fleet, type FleetOptions } from "../../src/fleet/fleet.ts";
-import { type StoredAgent, storedAgent } from "../../src/fleet/stored.ts";
+import type { StoredAgent } from "../../src/fleet/stored.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
 /** How often the service looks at its fleet, ms. */
@@ -79,7 +79,7 @@ export class Scene {
     const job = this.fleet.list(all, this.clock.now);
     for (;;) {
       const step = job.next();
-      if (step.done) return step.value.map(storedAgent);
+      if (step.done) return step.value.map((agent) => this.fleet.stored(agent));
     }
   }
 
