@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { faultOf, StoreFault } from "./fault.ts";
-import { migrate } from "./schema.ts";
+import { migrate, prepare } from "./schema.ts";
 
 /**
  * Copies a live database into a new file, as of one moment and without holding up its writer. Row by row, because
@@ -42,10 +42,10 @@ function copyAll(from: string, to: string): void {
 }
 
 function copyTable(table: string, source: DatabaseSync, target: DatabaseSync): void {
-  const columns = source.prepare(`PRAGMA table_info(${table})`).all().map((column) => String(column.name));
+  const columns = prepare(source, `PRAGMA table_info(${table})`).all().map((column) => String(column.name));
   const list = columns.join(", ");
-  const insert = target.prepare(`INSERT INTO ${table} (${list}) VALUES (${columns.map(() => "?").join(", ")})`);
-  for (const row of source.prepare(`SELECT ${list} FROM ${table}`).iterate()) {
+  const insert = prepare(target, `INSERT INTO ${table} (${list}) VALUES (${columns.map(() => "?").join(", ")})`);
+  for (const row of prepare(source, `SELECT ${list} FROM ${table}`).iterate()) {
     insert.run(...columns.map((column) => row[column] ?? null));
   }
 }

@@ -1,9 +1,9 @@
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { DatabaseSync } from "node:sqlite";
 import type { StoredAgent } from "../fleet/stored.ts";
 import { faultOf, StoreFault } from "./fault.ts";
 import type { CatalogRow, EventQuery, Opened, OpenOptions, Page, WritePart } from "./protocol.ts";
 import { EVENT_COLUMNS, EVENT_WIDTH, packAgents, type PackedAgents, unpackAgents, type Value } from "./rows.ts";
-import { APPLICATION_ID, migrate, pragma, rollback, SCHEMA_VERSION } from "./schema.ts";
+import { APPLICATION_ID, migrate, pragma, prepare, rollback, SCHEMA_VERSION } from "./schema.ts";
 import { DATABASE_FILE, setAsideFile } from "./set_aside.ts";
 
 /** How many rows one page of a load holds: some 5 ms of work for either thread. */
@@ -97,7 +97,7 @@ export class Database {
     if (beforeId !== undefined) restrict("row < (SELECT row FROM events WHERE id = ?)", beforeId);
     const where = conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
     const sql = `SELECT ${EVENT_COLUMNS} FROM events ${where} ORDER BY row DESC LIMIT ?`;
-    return this.#db.prepare(sql).all(...values, limit).flatMap(eventValues);
+    return prepare(this.#db, sql).all(...values, limit).flatMap(eventValues);
   }
 
   /** The catalogs that are kept, newest first; only the newest of each source on request. */
@@ -192,7 +192,7 @@ function inodeOf(file: string): number | null {
 function versionOf(db: DatabaseSync): number {
   const application = pragma(db, "application_id");
   const version = pragma(db, "user_version");
-  const empty = db.prepare("SELECT count(*) AS tables FROM sqlite_schema").get()?.tables === 0;
+  const empty = prepare(db, "SELECT count(*) AS tables FROM sqlite_schema").get()?.tables === 0;
   if (application === 0 && version === 0 && empty) return 0;
   if (application !== APPLICATION_ID) throw new StoreFault("damaged", "it is a database of another program");
   if (version > SCHEMA_VERSION) {
@@ -205,37 +205,42 @@ function versionOf(db: DatabaseSync): number {
 }
 
 function prepareAll(db: DatabaseSync) {
-  const prepare = (sql: string): StatementSync => db.prepare(sql);
   return {
     agents: prepare(
+      db,
       `SELECT row, ip, asset, version, apps, online, last_seen_ms AS lastSeenMs, since_ms AS sinceMs
        FROM agents WHERE row > ? ORDER BY row LIMIT ?`,
     ),
-    unsent: prepare(`SELECT row, ${EVENT_COLUMNS} FROM events WHERE sent = 0 AND row > ? ORDER BY row LIMIT ?`),
-    catalogs: prepare("SELECT * FROM catalogs ORDER BY id DESC"),
+    unsent: prepare(db, `SELECT row, ${EVENT_COLUMNS} FROM events WHERE sent = 0 AND row > ? ORDER BY row LIMIT ?`),
+    catalogs: prepare(db, "SELECT * FROM catalogs ORDER BY id DESC"),
     newestCatalogs: prepare(
+      db,
       "SELECT * FROM catalogs WHERE id IN (SELECT max(id) FROM catalogs GROUP BY source) ORDER BY id DESC",
     ),
-    forget: prepare("DELETE FROM agents WHERE ip = ?"),
+    forget: prepare(db, "DELETE FROM agents WHERE ip = ?"),
     agent: prepare(
+      db,
       `INSERT INTO agents (ip, asset, version, apps, online, last_seen_ms, since_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (ip) DO UPDATE SET asset = excluded.asset, version = excluded.version, apps = excluded.apps,
        online = excluded.online, last_seen_ms = excluded.last_seen_ms, since_ms = excluded.since_ms`,
     ),
     event: prepare(
+      db,
       `INSERT INTO events (${EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
     ),
-    markSent: prepare("UPDATE events SET sent = 1 WHERE id = ?"),
-    catalog: prepare("INSERT INTO catalogs (taken_at_ms, source, origin, body) VALUES (?, ?, ?, ?)"),
+    markSent: prepare(db, "UPDATE events SET sent = 1 WHERE id = ?"),
+    catalog: prepare(db, "INSERT INTO catalogs (taken_at_ms, source, origin, body) VALUES (?, ?, ?, ?)"),
     pruneAged: prepare(
+      db,
       `DELETE FROM events WHERE row IN
        (SELECT row FROM (SELECT row, at_ms FROM events ORDER BY row LIMIT ?) WHERE at_ms < ?)`,
     ),
     pruneExcess: prepare(
+      db,
       `DELETE FROM events WHERE row IN
        (SELECT row FROM events WHERE row <= (SELECT max(row) FROM events) - ? ORDER BY row LIMIT ?)`,
     ),
-    pruneCatalogs: prepare("DELETE FROM catalogs WHERE id <= (SELECT max(id) FROM catalogs) - ?"),
+    pruneCatalogs: prepare(db, "DELETE FROM catalogs WHERE id <= (SELECT max(id) FROM catalogs) - ?"),
   };
 }
 

@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { faultOf, StoreFault } from "./fault.ts";
-import { rollback } from "./schema.ts";
+import { prepare, rollback } from "./schema.ts";
 
 /** How long a look at the lock by another process may hold us up, ms. */
 const BUSY_MS = 500;
@@ -19,9 +19,10 @@ export interface Holder {
  * with the process, however that dies; others can still read in the file who holds it. (Deno 2.4 has no `tryLock`.)
  */
 export class FolderLock {
-  readonly #db: DatabaseSync | undefined;
+  readonly #db: DatabaseSync;
+  #held = false;
 
-  private constructor(db: DatabaseSync | undefined) {
+  private constructor(db: DatabaseSync) {
     this.#db = db;
   }
 
@@ -29,37 +30,49 @@ export class FolderLock {
   static acquire(folder: string, holder: Holder): FolderLock {
     const file = `${folder}/elves-heartbeat.lock`;
     try {
-      return FolderLock.#take(folder, { file, holder });
+      return FolderLock.#acquire(folder, { file, holder });
     } catch (cause) {
       const fault = faultOf(cause);
       if (fault.kind !== "damaged") throw fault;
       // Nobody holds a file that is not SQLite's, and there is nothing in it to keep.
       Deno.removeSync(file);
-      return FolderLock.#take(folder, { file, holder });
+      return FolderLock.#acquire(folder, { file, holder });
     }
   }
 
-  static #take(folder: string, { file, holder }: { file: string; holder: Holder }): FolderLock {
-    const db = new DatabaseSync(file);
+  static #acquire(folder: string, { file, holder }: { file: string; holder: Holder }): FolderLock {
+    const lock = new FolderLock(new DatabaseSync(file));
     try {
-      db.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA synchronous = OFF`);
-      if (begin(db)) {
-        sign(db, holder);
-        if (begin(db)) return new FolderLock(db);
-      }
-      const other = read(db);
-      db.close();
-      // A worker of this store that crashed may not have let go of its lock; then the lock is ours as it is.
-      if (other?.instance === holder.instance) return new FolderLock(undefined);
-      throw new StoreFault("inUse", `data.dir ${folder} is in use by ${describe(other)}`);
+      lock.#take(folder, holder);
+      return lock;
     } catch (cause) {
-      if (!(cause instanceof StoreFault)) db.close();
+      lock.release();
       throw cause;
     }
   }
 
+  #take(folder: string, holder: Holder): void {
+    this.#db.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA synchronous = OFF`);
+    if (begin(this.#db)) {
+      sign(this.#db, holder);
+      this.#held = begin(this.#db);
+    }
+    if (this.#held) return;
+    const other = read(this.#db);
+    // A worker of this store that crashed may still hold the lock, in Deno 2.4 for ever: then it is ours all the same.
+    if (other?.instance !== holder.instance) {
+      throw new StoreFault("inUse", `data.dir ${folder} is in use by ${describe(other)}`);
+    }
+    this.#db.exec("PRAGMA busy_timeout = 0");
+  }
+
+  /** Takes over from a crashed worker of this store that has let go by now. */
+  hold(): void {
+    this.#held ||= begin(this.#db);
+  }
+
   release(): void {
-    this.#db?.close();
+    this.#db.close();
   }
 }
 
@@ -87,7 +100,7 @@ function sign(db: DatabaseSync, { instance, pid, startedAtMs }: Holder): void {
 
 function read(db: DatabaseSync): Holder | undefined {
   try {
-    const row = db.prepare("SELECT instance, pid, started_at_ms FROM holder").get();
+    const row = prepare(db, "SELECT instance, pid, started_at_ms FROM holder").get();
     if (row === undefined) return undefined;
     return { instance: String(row.instance), pid: Number(row.pid), startedAtMs: Number(row.started_at_ms) };
   } catch (cause) {

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 
 /** `PRAGMA application_id` of our files: "ElHb". */
 export const APPLICATION_ID = 0x456c4862;
@@ -70,7 +70,20 @@ export function rollback(db: DatabaseSync): void {
   }
 }
 
+/**
+ * Prepares a statement.
+ * @throws Error as SQLite words it; Deno 2.4 itself says no more than "failed to prepare statement"
+ */
+export function prepare(db: DatabaseSync, sql: string): StatementSync {
+  try {
+    return db.prepare(sql);
+  } catch (cause) {
+    db.exec(`EXPLAIN ${sql}`);
+    throw cause;
+  }
+}
+
 /** The one number that a pragma returns. */
 export function pragma(db: DatabaseSync, name: string): number {
-  return Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+  return Number(Object.values(prepare(db, `PRAGMA ${name}`).get() ?? {})[0]);
 }

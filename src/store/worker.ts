@@ -23,6 +23,15 @@ class Session {
     }
   }
 
+  /** Closes the database and lets go of the folder. */
+  close(): void {
+    try {
+      this.#close();
+    } finally {
+      this.#unlock();
+    }
+  }
+
   #do({ operation, input }: Question): unknown {
     switch (operation) {
       case "open":
@@ -34,6 +43,7 @@ class Session {
       case "newestCatalogs":
         return this.#opened().catalogs({ newestOnly: true });
       case "write":
+        this.#lock?.hold();
         return this.#opened().write(input);
       case "events":
         return this.#opened().events(input);
@@ -42,8 +52,7 @@ class Session {
       case "backup":
         return backup(input.from, input.to);
       case "close":
-        this.#close();
-        return this.#unlock();
+        return this.close();
     }
   }
 
@@ -76,3 +85,5 @@ class Session {
 
 const session = new Session();
 self.onmessage = ({ data }: MessageEvent<Question>) => self.postMessage(session.answer(data));
+// What a worker that ends by a fault leaves open stays open in Deno 2.4, and its transaction would lock out the next one.
+self.onerror = () => session.close();

@@ -92,6 +92,23 @@ for (const { what, damage, says } of cases) {
   });
 }
 
+Deno.test("Store keeps in a file that it sets aside what stood only in its write-ahead log", async () => {
+  await using original = new Place();
+  const { store: before } = await original.open();
+  await before.write(batch({ agents: agents(100) }));
+  sql(original.file, "PRAGMA user_version = 99");
+  await using place = new Place();
+  Deno.mkdirSync(place.dir);
+  for (const end of ["", "-wal"]) Deno.copyFileSync(original.file + end, place.file + end);
+  assert.ok(Deno.statSync(`${place.file}-wal`).size > Deno.statSync(place.file).size);
+  const { store, memory } = await place.open();
+  assert.deepEqual(memory.agents, []);
+  assert.equal(await store.write(batch({ agents: [agent(1)] })), true);
+  const db = new DatabaseSync(`${place.dir}/${place.setAside()[0]}`);
+  assert.equal(db.prepare("SELECT count(*) AS n FROM agents").get()!.n, 100);
+  db.close();
+});
+
 Deno.test("Store begins anew in an empty file without a complaint", async () => {
   await using place = new Place();
   Deno.mkdirSync(place.dir);

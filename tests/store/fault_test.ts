@@ -95,14 +95,19 @@ Deno.test("Store starts a worker that crashed again, holds its folder, and loses
   const { store } = await place.open({ workerUrl });
   for (let round = 1; round <= 2; round++) {
     Deno.writeTextFileSync(`${place.dir}.crash`, "");
-    assert.equal(await store.write(batch({ agents: agents(20, { version: String(round) }) })), false);
+    const inFlight = store.write(batch({ agents: agents(20, { version: "older" }), events: [event(round)] }));
+    const waiting = store.write(batch({ agents: agents(20, { version: String(round) }), forgotten: [agent(20).ip] }));
+    assert.deepEqual(await Promise.all([inFlight, waiting]), [false, false]);
     assert.match(store.state.fault!, /its worker ended: .*out of order/);
     await becomes(store, "ok");
     await assert.rejects(place.open(), /is in use by pid/);
   }
   assert.equal(await store.write(batch({ agents: [agent(50)] })), true);
   await store.close();
-  assert.deepEqual(await place.remembered(), byAddress([...agents(20, { version: "2" }), agent(50)]));
+  const { store: next, memory } = await place.open();
+  assert.deepEqual(byAddress(memory.agents), byAddress([...agents(20, { version: "2" }), agent(50)]));
+  assert.deepEqual(memory.unsent.map(({ id }) => id), [event(1).id, event(2).id]);
+  await next.close();
 });
 
 Deno.test("Store marks as sent what waits to be stored", async () => {

@@ -1,8 +1,8 @@
 /// <reference no-default-lib="true" />
 /// <reference lib="deno.worker" />
-// The store's own worker behind a disk that hangs, and a program that crashes, when a test says so: as long as the file
-// `<data folder>.hang` exists nothing is answered; when `<data folder>.crash` does, the worker ends at the next question
-// for a piece of a write.
+// The store's own worker with a disk that hangs and a program that crashes when a test says so: as long as the file
+// `<data folder>.hang` exists, nothing is answered; when `<data folder>.crash` does, the worker ends before the last
+// piece of a transaction.
 import "../../src/store/worker.ts";
 import type { Question } from "../../src/store/protocol.ts";
 
@@ -14,7 +14,7 @@ self.onmessage = (message: MessageEvent<Question>) => {
   const { operation, input } = message.data;
   if (operation === "open") folder = input.folder;
   while (exists(`${folder}.hang`)) Atomics.wait(pause, 0, 0, 5);
-  if (operation === "write" && exists(`${folder}.crash`)) {
+  if (operation === "write" && input.commit && exists(`${folder}.crash`)) {
     Deno.removeSync(`${folder}.crash`);
     throw new Error("out of order");
   }
