@@ -86,10 +86,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     fleet.restore(memory.agents, now());
 
     const listener: CatalogListener = {
-      inForce: ({ body, origin, atMs }) => {
-        recorder.catalog({ body, origin, takenAtMs: atMs, source: catalog.source });
-        if (origin === "updateAppInfo") sync?.overtaken();
-      },
+      inForce: ({ body, origin, atMs }) => recorder.catalog({ body, origin, takenAtMs: atMs, source: catalog.source }),
       event: (kind, details) => recorder.event(kind, details),
     };
     const catalog: LocalCatalog | SupervisorCatalog = appSource(settings) === "local"
@@ -104,11 +101,17 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       });
     if (catalog instanceof SupervisorCatalog) await recall(catalog, memory.catalogs, { settings, log, clock });
 
-    const broker = new Broker(brokerSettings(settings, run), {
+    const sync = catalog instanceof LocalCatalog ? undefined : new SupervisorSync({
+      log,
+      catalog,
+      ask: () => supervisor.ask(),
+      intervalMs: () => current["auth.syncInterval"],
+    });
+    const broker: Broker = new Broker(brokerSettings(settings, run), {
       log,
       clock,
       fleet,
-      catalog,
+      catalog: sync ?? catalog,
       slices,
       onCaughtUp: () => sync?.now(),
       onDown: () => sync?.pause(),
@@ -118,12 +121,6 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       exchange: settings["mq.exchange"],
       instance: run,
       maxBodyBytes: settings["mq.maxBodyBytes"],
-    });
-    const sync = catalog.source === "local" ? undefined : new SupervisorSync({
-      log,
-      catalog,
-      ask: () => supervisor.ask(),
-      intervalMs: () => current["auth.syncInterval"],
     });
     lifecycle.push("RabbitMQ connection", () => broker.close());
     lifecycle.push("supervisor sync", () => sync?.pause());

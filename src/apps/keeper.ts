@@ -25,6 +25,8 @@ export type OfferOutcome =
     readonly agents: number;
     readonly refused: readonly RefusedEntry[];
   }
+  /** It may be old, and supervisor is asked first. */
+  | { readonly result: "deferred" }
   | { readonly result: "rejected"; readonly reason: string };
 
 /** Where new catalogs are taken in. */

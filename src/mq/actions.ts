@@ -172,6 +172,7 @@ export class Actions {
 
   #offered(call: ActionCall, outcome: OfferOutcome): Answer {
     if (outcome.result === "rejected") return this.refusal(call, `[400] ${outcome.reason}`);
+    if (outcome.result === "deferred") return { outcome: "ok", result: '{"outcome":"deferred"}', flagged: true };
     const { result, apps, agents, refused } = outcome;
     const text = JSON.stringify({ outcome: result, apps, agents, refused });
     if (result !== "held") return { outcome: "ok", result: text, flagged: true };
