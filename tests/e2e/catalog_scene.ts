@@ -154,7 +154,7 @@ export class Scene implements AsyncDisposable {
   }
 
   #database(options: { readOnly: boolean }): DatabaseSync & Disposable {
-    const database = new DatabaseSync(`${this.#folder}/heartbeat.db`, options);
+    const database = new DatabaseSync(`${this.#folder}/elves-heartbeat.db`, options);
     return Object.assign(database, { [Symbol.dispose]: () => database.close() });
   }
 }

@@ -169,12 +169,38 @@ async function oldCasts(rabbit: RabbitServer): Promise<void> {
   for (const version of ["0.7", "0.8", "0.9"]) await supervisor.cast(all(version));
   await supervisor.cast(EMPTYING);
   await supervisor.cast([]);
-  assert.equal(await supervisor.waiting(), 5);
+  await waitFor(async () => await supervisor.waiting() === 5, { timeoutMs: 10_000, what: "five casts in the queue" });
   supervisor.word = all("2");
   await scene.start();
   await first.isTold(V2);
-  await scene.told("catalogChanged", 1);
-  console.log(first.told, last.told, scene.service.logs);
+  await scene.beatsOn();
+  for (const agent of [first, last]) {
+    assert.deepEqual(agent.told.slice(agent.told.indexOf(V1)), [V1, V2], "nothing of what had waited");
+  }
+  await scene.end();
+
+  // Supervisor is not there: the newest that waited is the best that is known.
+  for (const version of ["2.1", "2.2"]) await supervisor.cast(all(version));
+  await waitFor(async () => await supervisor.waiting() === 2, { timeoutMs: 10_000, what: "two casts in the queue" });
+  await supervisor.leave();
+  await scene.start();
+  await first.isTold('{"a":"2.2"}');
+  await scene.beatsOn();
+  assert.deepEqual(first.told.slice(first.told.indexOf(V1)), [V1, V2, '{"a":"2.2"}']);
+  await waitFor(() => scene.history()[0]!.body.includes("2.2"), { timeoutMs: 10_000, what: "the cast on disk" });
+  await scene.end();
+
+  // Nothing else is known, and nobody can tell how old a cast is.
+  await supervisor.cast(all("0.1"));
+  await waitFor(async () => await supervisor.waiting() === 1, { timeoutMs: 10_000, what: "a cast in the queue" });
+  scene.alterHistory(`taken_at_ms = taken_at_ms - ${2 * DAY_MS}`);
+  await scene.start();
+  await scene.service.logged(/WRN catalog: a cast that may be old is left alone/);
+  await scene.beatsOn();
+  supervisor.word = all("3");
+  await supervisor.come();
+  await first.isTold('{"a":"3"}');
+  assert.deepEqual(first.told.slice(first.told.indexOf(V1)), [V1, V2, '{"a":"2.2"}', UNKNOWN, '{"a":"3"}']);
 }
 
 async function twoSources(rabbit: RabbitServer): Promise<void> {
@@ -213,6 +239,7 @@ async function history(rabbit: RabbitServer): Promise<void> {
   const { supervisor, first } = scene;
   const begun = Date.now();
   await scene.start();
+  await first.isTold('{"a":"0"}');
   for (let version = 0; version < 25; version++) await supervisor.cast(all(String(version)));
   await first.isTold('{"a":"24"}');
   await scene.told("catalogChanged", 25);
@@ -225,13 +252,11 @@ async function history(rabbit: RabbitServer): Promise<void> {
     assert.ok(taken_at_ms >= begun && taken_at_ms <= (before[index - 1]?.taken_at_ms ?? Date.now()));
   });
 
-  // Supervisor says the same again: no more entries, but the newest one is as young as that.
+  // Supervisor says the same again: then the newest one is as young as that.
   supervisor.word = all("24");
   await scene.start();
   await waitFor(() => scene.history()[0]!.taken_at_ms > before[0]!.taken_at_ms, {
     timeoutMs: 10_000,
     what: "the confirmation in the history",
   });
-  await scene.end();
-  assert.deepEqual(scene.history().map(({ body }) => body), before.map(({ body }) => body));
 }

@@ -188,7 +188,7 @@ Deno.test("elves-heartbeat bears SIGHUP again and again, and ends with what the 
   assert.equal(agent.told.at(-1), `{"app1":"${last}"}`);
   assert.ok(agent.told.every((told) => /^\{"app1":"1\.0\.\d+"\}$/.test(told)), agent.told.join());
   assert.equal(agent.unanswered, 0);
-  const lastLine = service.logs.findLast((line) => line.includes("INF reload: "));
+  const lastLine = service.logs.findLast((line) => line.includes("INF reload: auth"));
   assert.match(lastLine ?? "", /auth\.localAppInfo is \{"app1":"1\.0\.60"\}/);
   assert.equal((await service.stop()).code, 0);
 });
