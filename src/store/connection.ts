@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { Logger } from "../log.ts";
 import { faultOf, StoreFault } from "./fault.ts";
 import { WorkerLink } from "./link.ts";
-import type { Opened, OpenOptions, Operation, Operations } from "./protocol.ts";
+import type { OpenOptions, Operation, Operations } from "./protocol.ts";
 
 /** What a connection needs. */
 export interface ConnectionOptions {
@@ -10,7 +10,7 @@ export interface ConnectionOptions {
   readonly clock: Clock;
   readonly workerUrl: URL;
   /** How and where the database is opened. */
-  readonly open: Omit<OpenOptions, "nowMs" | "setAside">;
+  readonly open: OpenOptions;
   /** The worker ended by a fault of its own. */
   readonly onCrash: (fault: StoreFault) => void;
 }
@@ -21,8 +21,8 @@ export class Connection {
   #link: WorkerLink | undefined;
   #open = false;
   #ended = false;
-  /** Why the present file must make place for a new one. */
-  #setAside: string | undefined;
+  /** What is wrong with the present file, so that it must make place for a new one. */
+  #damage: string | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -39,20 +39,41 @@ export class Connection {
   }
 
   /**
-   * Opens the database unless it is open.
-   * @returns whether the file had to be made anew
+   * Opens the database unless it is open. One that cannot be used is set aside first, and a new one begun.
+   * @returns whether it is a new one
    * @throws {StoreFault} when there can be no database at the moment
    */
   async open(): Promise<boolean> {
     if (this.#open) return false;
     if (this.#ended) throw new StoreFault("disk", "the store is closed");
     this.#link ??= this.#newLink();
-    const { clock, open } = this.#options;
-    const opened = await this.ask("open", { ...open, nowMs: clock.wall(), setAside: this.#setAside });
+    try {
+      return await this.#openOrReplace();
+    } catch (cause) {
+      if (faultOf(cause).kind !== "damaged") throw cause;
+      return await this.#openOrReplace();
+    }
+  }
+
+  async #openOrReplace(): Promise<boolean> {
+    const { log, clock, open } = this.#options;
+    const { folder, holder } = open;
+    if (this.#damage !== undefined) {
+      const to = await this.ask("setAside", { folder, holder, nowMs: clock.wall() });
+      log.error(
+        "store: the database in {folder} cannot be used: {damage}; it was moved to {to} and a new one is begun",
+        {
+          folder,
+          damage: this.#damage,
+          to,
+        },
+      );
+      this.#damage = undefined;
+    }
+    const fresh = await this.ask("open", open);
     this.#open = true;
-    this.#setAside = undefined;
-    this.#report(opened);
-    return opened.fresh;
+    if (fresh) log.info("store: a new database was begun in {folder}", { folder });
+    return fresh;
   }
 
   /** @throws {StoreFault} when it could not be done */
@@ -69,7 +90,7 @@ export class Connection {
   /** Takes notice of a fault that only the reader of the rows could see, too. */
   fail(fault: StoreFault): void {
     if (fault.kind !== "full") this.#open = false;
-    if (fault.kind === "damaged") this.#setAside = fault.message;
+    if (fault.kind === "damaged") this.#damage = fault.message;
   }
 
   /** Closes the database and lets go of the folder. Never rejects. */
@@ -96,17 +117,5 @@ export class Connection {
       this.#open = false;
       this.#options.onCrash(fault);
     });
-  }
-
-  #report({ fresh, setAside }: Opened): void {
-    const { log, open: { folder } } = this.#options;
-    if (setAside !== undefined) {
-      log.error("store: the database in {folder} cannot be used: {reason}; it was moved to {to} and a new one begun", {
-        folder,
-        ...setAside,
-      });
-    } else if (fresh) {
-      log.info("store: a new database was begun in {folder}", { folder });
-    }
   }
 }

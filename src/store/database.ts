@@ -1,10 +1,10 @@
 import { DatabaseSync } from "node:sqlite";
 import type { StoredAgent } from "../fleet/stored.ts";
 import { faultOf, StoreFault } from "./fault.ts";
-import type { CatalogRow, EventQuery, Opened, OpenOptions, Page, WritePart } from "./protocol.ts";
+import type { CatalogRow, EventQuery, OpenOptions, Page, WritePart } from "./protocol.ts";
 import { EVENT_COLUMNS, EVENT_WIDTH, packAgents, type PackedAgents, unpackAgents, type Value } from "./rows.ts";
 import { APPLICATION_ID, migrate, pragma, prepare, rollback, SCHEMA_VERSION } from "./schema.ts";
-import { DATABASE_FILE, setAsideFile } from "./set_aside.ts";
+import { DATABASE_FILE } from "./set_aside.ts";
 
 /** How many rows one page of a load holds: some 5 ms of work for either thread. */
 const PAGE_ROWS = 5_000;
@@ -36,27 +36,12 @@ export class Database {
   }
 
   /**
-   * Opens the database of a folder that is locked. A file that is not ours, or not usable, is set aside and made anew.
-   * @throws {StoreFault} when there can be none at the moment
+   * Opens the database of a folder that is locked, or makes a new one.
+   * @throws {StoreFault} `damaged` when the file is not ours or not usable; another one when nothing can be opened now
    */
-  static open(options: OpenOptions): { database: Database; opened: Opened } {
+  static open(options: OpenOptions): { database: Database; fresh: boolean } {
     const file = `${options.folder}/${DATABASE_FILE}`;
-    let setAside = options.setAside === undefined ? undefined : setAsideFile(file, options.setAside, options.nowMs);
-    let fresh = createFile(file);
-    let database: Database;
-    try {
-      database = Database.#open(file, options);
-    } catch (cause) {
-      const fault = faultOf(cause);
-      if (fault.kind !== "damaged") throw fault;
-      setAside = setAsideFile(file, fault.message, options.nowMs);
-      fresh = createFile(file);
-      database = Database.#open(file, options);
-    }
-    return { database, opened: setAside === undefined ? { fresh } : { fresh, setAside } };
-  }
-
-  static #open(file: string, options: OpenOptions): Database {
+    createFile(file);
     const db = new DatabaseSync(file);
     try {
       db.exec(`PRAGMA busy_timeout = ${BUSY_MS}; PRAGMA temp_store = MEMORY`);
@@ -64,10 +49,10 @@ export class Database {
       // Without a sync per transaction a power failure may take the last ones, the end of the process never does.
       db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = ${WAL_BYTES}`);
       migrate(db, version);
-      return new Database(db, file, options);
+      return { database: new Database(db, file, options), fresh: version === 0 };
     } catch (cause) {
       db.close();
-      throw cause;
+      throw faultOf(cause);
     }
   }
 
@@ -166,13 +151,11 @@ export class Database {
 }
 
 /** Makes an empty file that only we may read, unless there is one. */
-function createFile(file: string): boolean {
+function createFile(file: string): void {
   try {
     Deno.openSync(file, { write: true, createNew: true, mode: 0o600 }).close();
-    return true;
   } catch (cause) {
-    if (cause instanceof Deno.errors.AlreadyExists) return false;
-    throw faultOf(cause);
+    if (!(cause instanceof Deno.errors.AlreadyExists)) throw faultOf(cause);
   }
 }
 

@@ -52,17 +52,6 @@ export interface OpenOptions {
   readonly holder: Holder;
   readonly eventRetentionMs: number;
   readonly maxEvents: number;
-  readonly nowMs: number;
-  /** Why the present file cannot be used any more; it is set aside first. */
-  readonly setAside?: string | undefined;
-}
-
-/** What opening a database came upon. */
-export interface Opened {
-  /** Whether the file was made anew. */
-  readonly fresh: boolean;
-  /** The file that was set aside: why, and where it is now. */
-  readonly setAside?: { readonly reason: string; readonly to: string };
 }
 
 /** Rows up to a place, and the place to go on from; undefined behind the last ones. */
@@ -73,7 +62,10 @@ export interface Page<T> {
 
 /** What the main thread asks of the worker, and what it gets. */
 export interface Operations {
-  open: { input: OpenOptions; output: Opened };
+  /** Answers whether the database is a new one. */
+  open: { input: OpenOptions; output: boolean };
+  /** Moves the file that cannot be used out of the way; answers where it is now. */
+  setAside: { input: { folder: string; holder: Holder; nowMs: number }; output: string };
   agents: { input: { after: number }; output: Page<PackedAgents> };
   unsent: { input: { after: number }; output: Page<Value[]> };
   newestCatalogs: { input: null; output: CatalogRow[] };

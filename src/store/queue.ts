@@ -30,7 +30,7 @@ export interface Dropped {
   readonly events: number;
 }
 
-/** What waits to be stored together: for each agent only the newest that is known, and who wants to know when it is stored. */
+/** What waits to be stored together: of each agent only the newest word, and who wants to know when it is stored. */
 export class Pending {
   /** Row of each address; undefined where it is to be deleted. */
   readonly agents = new Map<string, StoredAgent | undefined>();

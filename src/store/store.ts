@@ -39,6 +39,8 @@ export interface StoreOptions {
   readonly openTimeoutMs?: number;
   /** After which time without an answer the disk counts as hung, ms; default 10,000. */
   readonly stallMs?: number;
+  /** How long a question about events or catalogs waits for the disk, ms; default 5,000. */
+  readonly readTimeoutMs?: number;
   /** How long the last rows may take at the stop, ms; default 1,500. */
   readonly closeTimeoutMs?: number;
   /** Where the worker's program is; tests put hung and crashing ones here. */
@@ -52,6 +54,7 @@ export interface StoreOptions {
 export class Store {
   readonly #folder: string;
   readonly #workerUrl: URL;
+  readonly #readTimeoutMs: number;
   readonly #closeTimeoutMs: number;
   readonly #connection: Connection;
   readonly #writer: Writer;
@@ -61,6 +64,7 @@ export class Store {
     const { dir, log, clock, instance, maxEvents = 200_000 } = options;
     this.#folder = dir;
     this.#workerUrl = options.workerUrl ?? new URL("./worker.ts", import.meta.url);
+    this.#readTimeoutMs = options.readTimeoutMs ?? 5_000;
     this.#closeTimeoutMs = options.closeTimeoutMs ?? 1_500;
     this.#connection = new Connection({
       log,
@@ -180,7 +184,11 @@ export class Store {
     throw refused;
   }
 
-  async #read<T>(question: () => Promise<T>): Promise<T> {
+  #read<T>(question: () => Promise<T>): Promise<T> {
+    return inTime(this.#ask(question), this.#readTimeoutMs);
+  }
+
+  async #ask<T>(question: () => Promise<T>): Promise<T> {
     this.#requireOpen();
     if (this.#connection.waiting >= MAX_READS) throw new StoreFault("disk", "the store is busy");
     try {
@@ -200,10 +208,19 @@ export class Store {
 }
 
 /** Waits for a promise that never rejects, at most so long; tells whether it was done in time. */
-async function atMost(done: Promise<void>, timeoutMs: number): Promise<boolean> {
+function atMost(done: Promise<void>, timeoutMs: number): Promise<boolean> {
+  return inTime(done, timeoutMs).then(() => true, () => false);
+}
+
+/** @throws {StoreFault} after so long */
+async function inTime<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const expired = new Promise<boolean>((resolve) => timer = setTimeout(() => resolve(false), timeoutMs));
-  const inTime = await Promise.race([done.then(() => true), expired]);
-  clearTimeout(timer);
-  return inTime;
+  const expired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new StoreFault("disk", `no answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([answer, expired]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

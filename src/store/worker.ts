@@ -3,8 +3,9 @@
 import { backup } from "./backup.ts";
 import { Database } from "./database.ts";
 import { faultOf, StoreFault } from "./fault.ts";
-import { FolderLock } from "./lock.ts";
-import type { Answer, Opened, OpenOptions, Question } from "./protocol.ts";
+import { FolderLock, type Holder } from "./lock.ts";
+import type { Answer, OpenOptions, Question } from "./protocol.ts";
+import { setAsideFile } from "./set_aside.ts";
 
 /** The thread that may wait for the disk: answers the questions of WorkerLink one after the other. */
 class Session {
@@ -36,6 +37,10 @@ class Session {
     switch (operation) {
       case "open":
         return this.#open(input);
+      case "setAside":
+        this.#close();
+        this.#hold(input);
+        return setAsideFile(input.folder, input.nowMs);
       case "agents":
         return this.#opened().agents(input.after);
       case "unsent":
@@ -56,13 +61,18 @@ class Session {
     }
   }
 
-  #open(options: OpenOptions): Opened {
+  #open(options: OpenOptions): boolean {
     this.#close();
-    Deno.mkdirSync(options.folder, { recursive: true, mode: 0o700 });
-    this.#lock ??= FolderLock.acquire(options.folder, options.holder);
-    const { database, opened } = Database.open(options);
+    this.#hold(options);
+    const { database, fresh } = Database.open(options);
     this.#database = database;
-    return opened;
+    return fresh;
+  }
+
+  /** Makes the folder and locks it. */
+  #hold({ folder, holder }: { folder: string; holder: Holder }): void {
+    Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    this.#lock ??= FolderLock.acquire(folder, holder);
   }
 
   #opened(): Database {

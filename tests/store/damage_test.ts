@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import type { Store } from "../../src/store/store.ts";
+import { FakeClock } from "../support/fake_clock.ts";
 import { waitFor } from "../support/wait_for.ts";
 import { agent, agents, batch, becomes, byAddress, event, Place } from "./harness.ts";
 
@@ -107,6 +108,21 @@ Deno.test("Store keeps in a file that it sets aside what stood only in its write
   const db = new DatabaseSync(`${place.dir}/${place.setAside()[0]}`);
   assert.equal(db.prepare("SELECT count(*) AS n FROM agents").get()!.n, 100);
   db.close();
+});
+
+Deno.test("Store keeps the last five files that it set aside", async () => {
+  await using place = new Place();
+  const clock = new FakeClock();
+  for (let n = 1; n <= 8; n++) {
+    Deno.mkdirSync(place.dir, { recursive: true });
+    Deno.writeTextFileSync(place.file, `damage ${n} `.repeat(200));
+    const { store } = await place.open({ clock });
+    assert.equal(store.state.status, "ok");
+    await store.close();
+    if (n % 2 === 0) clock.advance(1_000);
+  }
+  const left = place.setAside().map((name) => Deno.readTextFileSync(`${place.dir}/${name}`).slice(0, 8));
+  assert.deepEqual(left.sort(), ["damage 4", "damage 5", "damage 6", "damage 7", "damage 8"]);
 });
 
 Deno.test("Store begins anew in an empty file without a complaint", async () => {

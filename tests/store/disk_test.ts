@@ -135,3 +135,21 @@ Deno.test({
     assert.deepEqual(await disk.remembered(), byAddress(expected));
   },
 });
+
+Deno.test({
+  name: "Store that finds a damaged file on a full disk sets it aside once and begins anew when there is room",
+  ignore,
+  async fn() {
+    await using disk = new SmallDisk();
+    Deno.writeTextFileSync(disk.file, "elves ".repeat(2_000));
+    disk.fill();
+    const { store } = await disk.open();
+    await waitFor(() => store.stats.failures >= 3, { timeoutMs: 20_000, what: "three tries without room" });
+    assert.equal(store.state.status, "failing");
+    disk.empty();
+    await becomes(store, "ok");
+    assert.equal(disk.setAside().length, 1);
+    assert.equal(disk.log.matching(/ERR.*not a database.*damaged-/).length, 1);
+    assert.equal(await store.write(batch({ agents: agents(3) })), true);
+  },
+});

@@ -14,7 +14,7 @@ function release(place: Place): void {
 
 Deno.test("Store goes on while the disk hangs, keeps only the newest of each agent, and stores it when the disk is back", async () => {
   await using place = new Place();
-  const { store } = await place.open({ workerUrl, stallMs: 1_000, maxEvents: 50 });
+  const { store } = await place.open({ workerUrl, stallMs: 1_000, readTimeoutMs: 100, maxEvents: 50 });
   hang(place);
   const first = store.write(batch({ agents: agents(100) }));
   assert.equal(await first, false, "the wait ends although the disk does not answer");
@@ -25,6 +25,7 @@ Deno.test("Store goes on while the disk hangs, keeps only the newest of each age
     assert.equal(await store.write(batch({ agents: agents(100, { version: String(n) }), events })), false);
   }
   assert.equal(store.state.queued, 100 + 100 + 50, "in flight, waiting, events");
+  await assert.rejects(store.events(), /no answer within 100 ms/);
   assert.equal(store.stats.droppedEvents, 150);
   assert.ok(store.state.lagMs >= 1_000);
   assert.equal(place.log.matching(/WRN.*the disk has not answered/).length, 1);
@@ -33,8 +34,10 @@ Deno.test("Store goes on while the disk hangs, keeps only the newest of each age
   await waitFor(() => store.state.queued === 0, { timeoutMs: 10_000, what: "everything to be stored" });
   assert.equal(store.state.lagMs, 0);
   assert.match(place.log.lines.at(-1)!, /INF store: what changes is stored again/);
-  assert.deepEqual((await store.events({ limit: 1000 })).map(({ id }) => id).reverse().slice(0, 2), ["e150", "e151"]);
   await store.close();
+  const { store: next } = await place.open();
+  assert.deepEqual((await next.events({ limit: 1000 })).map(({ id }) => id).reverse().slice(0, 2), ["e150", "e151"]);
+  await next.close();
   assert.deepEqual(await place.remembered(), byAddress(agents(100, { version: "199" })));
 });
 
