@@ -16,7 +16,7 @@ const MAX_QUEUED = 100_000;
 const MAX_BYTES = 1024 * 1024;
 /** How long until it is looked again whether there is a connection, ms. */
 const RECONNECT_MS = 1_000;
-/** How long the broker may take to confirm a message, ms. */
+/** How long the broker may take to open a channel where there is none, and to confirm a message, ms. */
 const CONFIRM_MS = 30_000;
 /** How often a message is published that the broker does not confirm. */
 const MAX_TRIES = 3;
@@ -28,7 +28,7 @@ export interface EventPublisherOptions {
   readonly exchange: string;
   /** How many events may wait; 100,000. */
   readonly maxQueued?: number;
-  /** How long the broker may take to confirm a message, ms; 30 s. */
+  /** How long the broker may take to open a channel where there is none, and to confirm a message, ms; 30 s. */
   readonly confirmMs?: number;
 }
 
@@ -70,29 +70,41 @@ export class EventPublisher implements EventSink {
   }
 
   async #publish(content: Buffer, signal: AbortSignal): Promise<Delivery> {
-    const open = this.#open ?? await unlessAborted(this.#openChannel(), signal);
-    if (open === undefined) return { outcome: "retry" };
     const { exchange, confirmMs = CONFIRM_MS } = this.#options;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<"late">((resolve) => timer = setTimeout(() => resolve("late"), confirmMs));
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), confirmMs);
+    const patience = AbortSignal.any([signal, late.signal]);
     try {
-      const ending = await unlessAborted(Promise.race([confirmation(open.channel, exchange, content), late]), signal);
-      return ending === undefined ? { outcome: "retry" } : this.#judge(ending, open);
+      const open = this.#open ?? await this.#openChannel(patience);
+      if (open === undefined) return { outcome: "retry", fault: "RabbitMQ did not open a channel in time" };
+      if (open.isClosed) return this.#lost(open.fault);
+      this.#open = open;
+      const ending = await unlessAborted(confirmation(open.channel, exchange, content), patience);
+      return signal.aborted ? { outcome: "retry" } : this.#judge(ending ?? "late", open);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  async #openChannel(): Promise<OpenChannel> {
+  /** Opens a channel, or gives up on it when the signal is aborted. It may have been closed again in the meantime. */
+  async #openChannel(signal: AbortSignal): Promise<OpenChannel | undefined> {
+    const opening = this.#readyChannel();
+    const open = await unlessAborted(opening, signal);
+    // One that comes after all must not stay open unused; one that failed is closed.
+    if (open === undefined) opening.then((unused) => this.#leave(unused), () => {});
+    return open;
+  }
+
+  async #readyChannel(): Promise<OpenChannel> {
     const channel = await this.#options.broker.confirmChannel();
-    const open: OpenChannel = { channel, fault: undefined };
+    const open: OpenChannel = { channel, isClosed: false, fault: undefined };
     channel.on("error", (cause) => open.fault = cause);
     channel.on("close", () => {
+      open.isClosed = true;
       if (this.#open === open) this.#open = undefined;
     });
     // An exchange that was deleted shows when something is published to it.
     await declareExchange(channel, this.#options.exchange);
-    this.#open = open;
     return open;
   }
 
@@ -129,9 +141,10 @@ export class EventPublisher implements EventSink {
   }
 
   /** What is confirmed too late on it must not be taken for the confirm of another message. */
-  #leave({ channel }: OpenChannel): void {
-    this.#open = undefined;
-    channel.close().catch(() => {
+  #leave(open: OpenChannel): void {
+    if (this.#open === open) this.#open = undefined;
+    if (open.isClosed) return;
+    open.channel.close().catch(() => {
       // It is closed already, which is what was wanted.
     });
   }
@@ -139,6 +152,7 @@ export class EventPublisher implements EventSink {
 
 interface OpenChannel {
   readonly channel: ConfirmChannel;
+  isClosed: boolean;
   /** Why the broker closed it. */
   fault: unknown;
 }

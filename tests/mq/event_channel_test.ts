@@ -1,0 +1,73 @@
+import type { ConfirmChannel } from "amqplib";
+import assert from "node:assert/strict";
+import { EventEmitter } from "node:events";
+import type { Broker } from "../../src/mq/broker.ts";
+import { EventPublisher } from "../../src/mq/event_publisher.ts";
+import { eventsOf } from "../events/events.ts";
+import { waitFor } from "../support/wait_for.ts";
+
+/** A channel of amqplib as far as the publisher uses one, to be closed at a moment that no real broker can be made to hit. */
+class ScriptedChannel extends EventEmitter {
+  isClosed = false;
+  readonly #closesWhenReady: boolean;
+
+  constructor({ closesWhenReady = false } = {}) {
+    super();
+    this.#closesWhenReady = closesWhenReady;
+  }
+
+  /** The reply and the end of the connection may come in one read of the socket. */
+  assertExchange(): Promise<void> {
+    const declared = Promise.resolve();
+    if (this.#closesWhenReady) this.end();
+    return declared;
+  }
+
+  publish(_exchange: string, _key: string, _content: unknown, _options: unknown, done: (error: null) => void): void {
+    if (this.isClosed) throw new Error("Channel closed");
+    done(null);
+  }
+
+  close(): Promise<void> {
+    this.end();
+    return Promise.resolve();
+  }
+
+  end(): void {
+    this.isClosed = true;
+    this.emit("close");
+  }
+}
+
+/** A connection that gives these channels in turn. */
+function brokerOf(...channels: Promise<ScriptedChannel>[]): Pick<Broker, "confirmChannel" | "state"> {
+  return {
+    state: { name: "up", sinceMs: 0 },
+    confirmChannel: () => channels.shift() as Promise<unknown> as Promise<ConfirmChannel>,
+  };
+}
+
+const never = new AbortController().signal;
+
+Deno.test("EventPublisher opens another channel when one was closed in the moment in which it became ready", async () => {
+  const broker = brokerOf(
+    Promise.resolve(new ScriptedChannel({ closesWhenReady: true })),
+    Promise.resolve(new ScriptedChannel()),
+  );
+  const publisher = new EventPublisher({ broker, exchange: "elves" });
+  assert.equal((await publisher.deliver(eventsOf(1), never)).outcome, "retry");
+  assert.equal((await publisher.deliver(eventsOf(1), never)).outcome, "delivered");
+});
+
+Deno.test("EventPublisher gives up on a channel that is not opened in time, and closes it when it comes", async () => {
+  const late = Promise.withResolvers<ScriptedChannel>();
+  const broker = brokerOf(late.promise, Promise.resolve(new ScriptedChannel()));
+  const publisher = new EventPublisher({ broker, exchange: "elves", confirmMs: 20 });
+  const delivery = await publisher.deliver(eventsOf(1), never);
+  assert.ok(delivery.outcome === "retry" && delivery.fault !== undefined);
+  assert.equal((await publisher.deliver(eventsOf(1), never)).outcome, "delivered");
+  const channel = new ScriptedChannel();
+  late.resolve(channel);
+  await waitFor(() => channel.isClosed, { timeoutMs: 5_000, what: "the late channel to be closed" });
+  assert.equal((await publisher.deliver(eventsOf(1), never)).outcome, "delivered");
+});
