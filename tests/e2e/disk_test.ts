@@ -11,7 +11,7 @@ import { Journal } from "./journal.ts";
 
 const NOTHING_STORED = /WRN store: nothing can be stored at the moment/;
 const STORED_AGAIN = /INF store: what changes is stored again/;
-const SET_ASIDE = /ERR store: the database in .* cannot be used: (.*); it was moved to (.*) and a new one begun/;
+const SET_ASIDE = /ERR store: the database in .* cannot be used: (.*); it was moved to (\S+)/;
 
 function agent(number: number): BeatInfo {
   return { asset: `CX${number}`, ip: `10.3.${number >> 8}.${number & 255}`, version: "0.3.3", apps: "{}" };
