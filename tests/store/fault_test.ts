@@ -9,7 +9,7 @@ function hang(place: Place): void {
 }
 
 function release(place: Place): void {
-  Deno.removeSync(`${place.dir}.hang`);
+  Deno.renameSync(`${place.dir}.hang`, `${place.dir}.released`);
 }
 
 Deno.test("Store goes on while the disk hangs, keeps only the newest of each agent, and stores it when the disk is back", async () => {
@@ -74,7 +74,6 @@ Deno.test("Store starts without memory when the disk hangs, and closes in time a
   await assert.rejects(store.events(), /the store is not open: the disk has not answered/);
   await store.close();
   assert.equal(place.log.matching(/closed with 5 rows that are not on disk/).length, 1);
-  release(place);
 });
 
 Deno.test("Store that started on a hung disk stores everything when the disk is back, beside what it did not read", async () => {

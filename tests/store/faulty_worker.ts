@@ -13,7 +13,11 @@ let folder: string | undefined;
 self.onmessage = (message: MessageEvent<Question>) => {
   const { operation, input } = message.data;
   if (operation === "open") folder = input.folder;
-  while (exists(`${folder}.hang`)) Atomics.wait(pause, 0, 0, 5);
+  if (exists(`${folder}.hang`)) {
+    while (exists(`${folder}.hang`)) Atomics.wait(pause, 0, 0, 5);
+    // Without it the test is over, and nothing shall come back where it was.
+    if (!exists(`${folder}.released`)) return;
+  }
   if (operation === "write" && input.commit && exists(`${folder}.crash`)) {
     Deno.removeSync(`${folder}.crash`);
     throw new Error("out of order");
