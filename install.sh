@@ -245,8 +245,8 @@ build_binary() {
     die "the built executable does not run"
   }
   mv -f "$dir/$NAME" "$BINARY"
-  unlock_toolchain
   sed 's/^/  /' "$dir/version"
+  unlock_toolchain
   say "built dist/$NAME, $(($(stat -c %s "$BINARY") / 1000000)) MB"
 }
 

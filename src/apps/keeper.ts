@@ -101,8 +101,8 @@ export class SupervisorCatalog implements CatalogUpdates {
   #told: RememberedCatalog | undefined;
   #held: HeldCatalog | undefined;
   #last: Promise<unknown> = Promise.resolve();
-  /** How many jobs are under way or wait for their turn. */
-  #waiting = 0;
+  /** How many offers are under way or wait for their turn. */
+  #offers = 0;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -144,13 +144,18 @@ export class SupervisorCatalog implements CatalogUpdates {
   }
 
   offer(body: unknown, origin = "updateAppInfo"): Promise<OfferOutcome> {
-    return this.#inTurn(() => this.#offer(body, origin));
+    this.#offers++;
+    return this.#inTurn(() => this.#offer(body, origin)).finally(() => this.#offers--);
   }
 
-  /** Puts the held catalog in force by hand. @returns undefined when none is held */
-  acceptHeld(): Promise<OfferOutcome | undefined> {
+  /**
+   * Puts the held catalog in force by hand.
+   * @param atMs since when it is held, so that it is the one that was looked at
+   * @returns undefined when that one is not held any more
+   */
+  acceptHeld(atMs: number): Promise<OfferOutcome | undefined> {
     return this.#inTurn(async () => {
-      if (this.#held === undefined) return undefined;
+      if (this.#held?.atMs !== atMs) return undefined;
       return await this.#apply({ catalog: this.#held.catalog, refused: [], origin: "accepted by hand" });
     });
   }
@@ -164,8 +169,7 @@ export class SupervisorCatalog implements CatalogUpdates {
   }
 
   #inTurn<T>(job: () => Promise<T>): Promise<T> {
-    this.#waiting++;
-    const outcome = this.#last.then(job).finally(() => this.#waiting--);
+    const outcome = this.#last.then(job);
     this.#last = outcome.catch(() => {});
     return outcome;
   }
@@ -175,8 +179,7 @@ export class SupervisorCatalog implements CatalogUpdates {
     if (candidate === undefined) return this.#reject(body);
     const emptying = await this.#emptying(candidate.catalog);
     if (emptying === undefined) return await this.#apply(candidate);
-    // A newer one waits already and replaces this one whole: asking about this one would only keep that one waiting.
-    if (this.#waiting > 1) return this.#hold(candidate, emptying);
+    if (this.#offers > 1) return this.#passOver(candidate, emptying);
     this.#log.warn("catalog: {emptying}; asking supervisor once more before it counts", { emptying });
     const again = await this.#askAgain();
     if (again === undefined) return this.#hold(candidate, emptying);
@@ -241,6 +244,12 @@ export class SupervisorCatalog implements CatalogUpdates {
   #tell(body: string, origin: string): void {
     this.#told = { body, origin, atMs: this.#options.clock.wall() };
     this.#options.listener.inForce(this.#told);
+  }
+
+  /** A newer one waits already and replaces this one whole: asking about this one would only keep that one waiting. */
+  #passOver({ catalog, refused }: Candidate, reason: string): OfferOutcome {
+    this.#log.info("catalog: passed over for a newer one, because {reason}", { reason });
+    return { result: "held", apps: catalog.apps.size, agents: catalog.agents, refused };
   }
 
   #hold({ catalog, refused, origin }: Candidate, reason: string): OfferOutcome {

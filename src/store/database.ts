@@ -128,7 +128,7 @@ export class Database {
   }
 
   #store({ forgotten, agents, events, sent, catalogs }: WritePart): void {
-    const { forget, agent, event, markSent, catalog } = this.#statements;
+    const { forget, agent, event, markSent, catalog, catalogAgain } = this.#statements;
     for (const ip of forgotten) forget.run(ip);
     for (const { ip, asset, version, apps, online, lastSeenMs, sinceMs } of unpackAgents(agents)) {
       agent.run(ip, storable(asset), storable(version), storable(apps), online ? 1 : 0, lastSeenMs, sinceMs);
@@ -136,7 +136,9 @@ export class Database {
     for (let at = 0; at < events.length; at += EVENT_WIDTH) event.run(...events.slice(at, at + EVENT_WIDTH));
     this.#added += events.length / EVENT_WIDTH;
     for (const id of sent) markSent.run(id);
-    for (const { takenAtMs, source, origin, body } of catalogs) catalog.run(takenAtMs, source, origin, body);
+    for (const { takenAtMs, source, origin, body } of catalogs) {
+      if (catalogAgain.run(takenAtMs, source, body).changes === 0) catalog.run(takenAtMs, source, origin, body);
+    }
   }
 
   #commit(nowMs: number): void {
@@ -213,6 +215,11 @@ function prepareAll(db: DatabaseSync) {
     ),
     markSent: prepare(db, "UPDATE events SET sent = 1 WHERE id = ?"),
     catalog: prepare(db, "INSERT INTO catalogs (taken_at_ms, source, origin, body) VALUES (?, ?, ?, ?)"),
+    // Said again: no further entry in the history, but the newest of its source is younger.
+    catalogAgain: prepare(
+      db,
+      "UPDATE catalogs SET taken_at_ms = ? WHERE id = (SELECT max(id) FROM catalogs WHERE source = ?) AND body = ?",
+    ),
     pruneAged: prepare(
       db,
       `DELETE FROM events WHERE row IN

@@ -223,6 +223,29 @@ Deno.test("SupervisorCatalog asks about the last of many emptying catalogs only,
   assert.deepEqual(new Set(outcomes.map(({ result }) => result)), new Set(["held"]));
   assert.equal(bench.asked, 1);
   assert.deepEqual(bench.told("10.0.0.1"), { a: "1" });
+  assert.deepEqual(bench.events.map(({ kind }) => kind), ["catalogChanged", "catalogHeld"]);
+});
+
+Deno.test("SupervisorCatalog puts the held catalog in force by hand, and only the one that was looked at", async () => {
+  using bench = new Bench();
+  await bench.offer(FOUR);
+  bench.answers = [new Error("supervisor is not there")];
+  await bench.offer([]);
+  const { atMs } = bench.keeper.held ?? { atMs: 0 };
+  assert.equal(await bench.keeper.acceptHeld(atMs - 1), undefined);
+  assert.deepEqual(bench.told("10.0.0.1"), { a: "1" });
+  assert.equal((await bench.keeper.acceptHeld(atMs))?.result, "applied");
+  assert.deepEqual(bench.told("10.0.0.1"), {});
+  assert.equal(bench.keeper.held, undefined);
+});
+
+Deno.test("SupervisorCatalog goes back to a catalog of the history by hand", async () => {
+  using bench = new Bench();
+  await bench.offer(FOUR);
+  await bench.offer([entry("a", "2", "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4")]);
+  const [first] = bench.remembered;
+  assert.equal((await bench.keeper.rollback(first?.body ?? "")).result, "applied");
+  assert.deepEqual(bench.told("10.0.0.1"), { a: "1" });
 });
 
 Deno.test("SupervisorCatalog takes 50,000 agents with ten apps each", async () => {

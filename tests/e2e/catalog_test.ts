@@ -252,11 +252,12 @@ async function history(rabbit: RabbitServer): Promise<void> {
     assert.ok(taken_at_ms >= begun && taken_at_ms <= (before[index - 1]?.taken_at_ms ?? Date.now()));
   });
 
-  // Supervisor says the same again: then the newest one is as young as that.
+  // Supervisor says the same again: no more entries, but the newest one is as young as that.
   supervisor.word = all("24");
   await scene.start();
   await waitFor(() => scene.history()[0]!.taken_at_ms > before[0]!.taken_at_ms, {
     timeoutMs: 10_000,
     what: "the confirmation in the history",
   });
+  assert.deepEqual(scene.history().map(({ body }) => body), before.map(({ body }) => body));
 }

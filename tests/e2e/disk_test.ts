@@ -5,7 +5,7 @@ import { type BinaryProcess, startBinary } from "../support/binary.ts";
 import { freePort } from "../support/free_port.ts";
 import { ModulePeer } from "../support/module_peer.ts";
 import { startRabbit } from "../support/rabbitmq.ts";
-import { canMount, SmallDisk } from "../support/small_disk.ts";
+import { SmallDisk } from "../support/small_disk.ts";
 import { waitFor } from "../support/wait_for.ts";
 import { Journal } from "./journal.ts";
 
@@ -51,67 +51,63 @@ async function untilStored({ ip }: BeatInfo, folder: string): Promise<void> {
   await waitFor(() => journal.has("agentOnline", ip, 0), { timeoutMs: 30_000, what: "the agent to be stored" });
 }
 
-Deno.test({
-  name: "elves-heartbeat serves without room on its disk, and remembers as soon as there is some",
-  ignore: !canMount(),
-  async fn(t) {
-    using disk = new SmallDisk();
-    const { folder } = disk;
-    await using rabbit = await startRabbit();
-    await using peer = await ModulePeer.connect(rabbit.url);
-    const config = configuration(rabbit, folder);
-    const expectRemembered = async (service: BinaryProcess, info: BeatInfo) => {
-      await untilStored(info, folder);
-      await service.kill();
-      await using again = await startBinary({ config });
-      await again.logged(/mq: connected/);
-      await expectKnown(info, peer);
-    };
+Deno.test("elves-heartbeat serves without room on its disk, and remembers as soon as there is some", async (t) => {
+  using disk = new SmallDisk();
+  const { folder } = disk;
+  await using rabbit = await startRabbit();
+  await using peer = await ModulePeer.connect(rabbit.url);
+  const config = configuration(rabbit, folder);
+  const expectRemembered = async (service: BinaryProcess, info: BeatInfo) => {
+    await untilStored(info, folder);
+    await service.kill();
+    await using again = await startBinary({ config });
+    await again.logged(/mq: connected/);
+    await expectKnown(info, peer);
+  };
 
-    await t.step("a read-only disk at the start", async () => {
-      disk.remount("ro");
-      await using service = await startBinary({ config });
-      await service.logged(NOTHING_STORED);
-      await expectService(service, agent(1), peer);
-      disk.remount("rw");
-      await service.logged(STORED_AGAIN);
-      await expectRemembered(service, agent(1));
-    });
+  await t.step("a read-only disk at the start", async () => {
+    disk.remount("ro");
+    await using service = await startBinary({ config });
+    await service.logged(NOTHING_STORED);
+    await expectService(service, agent(1), peer);
+    disk.remount("rw");
+    await service.logged(STORED_AGAIN);
+    await expectRemembered(service, agent(1));
+  });
 
-    await t.step("a full disk at the start", async () => {
-      for await (const { name } of Deno.readDir(folder)) await Deno.remove(`${folder}/${name}`);
-      disk.fill();
-      await using service = await startBinary({ config });
-      await service.logged(NOTHING_STORED);
-      await expectService(service, agent(2), peer);
-      disk.empty();
-      await service.logged(STORED_AGAIN);
-      await expectRemembered(service, agent(2));
-    });
+  await t.step("a full disk at the start", async () => {
+    for await (const { name } of Deno.readDir(folder)) await Deno.remove(`${folder}/${name}`);
+    disk.fill();
+    await using service = await startBinary({ config });
+    await service.logged(NOTHING_STORED);
+    await expectService(service, agent(2), peer);
+    disk.empty();
+    await service.logged(STORED_AGAIN);
+    await expectRemembered(service, agent(2));
+  });
 
-    await t.step("a disk that is full for a while", async () => {
-      await using service = await startBinary({ config });
-      disk.fill();
-      let number = 1_000;
-      // What SQLite has allocated already still takes some.
-      await waitFor(async () => {
-        for (let i = 0; i < 100; i++) await expectAnswer(service, agent(++number));
-        return service.logs.some((line) => NOTHING_STORED.test(line));
-      }, { timeoutMs: 60_000, what: "the disk to be full" });
-      await expectService(service, agent(3), peer);
-      disk.empty();
-      await service.logged(STORED_AGAIN);
-      await expectRemembered(service, agent(3));
-    });
+  await t.step("a disk that is full for a while", async () => {
+    await using service = await startBinary({ config });
+    disk.fill();
+    let number = 1_000;
+    // What SQLite has allocated already still takes some.
+    await waitFor(async () => {
+      for (let i = 0; i < 100; i++) await expectAnswer(service, agent(++number));
+      return service.logs.some((line) => NOTHING_STORED.test(line));
+    }, { timeoutMs: 60_000, what: "the disk to be full" });
+    await expectService(service, agent(3), peer);
+    disk.empty();
+    await service.logged(STORED_AGAIN);
+    await expectRemembered(service, agent(3));
+  });
 
-    await t.step("a full disk at the stop", async () => {
-      await using service = await startBinary({ config });
-      disk.fill();
-      for (let number = 3_000; number < 3_200; number++) await expectAnswer(service, agent(number));
-      assert.equal((await service.stop()).code, 0);
-      disk.empty();
-    });
-  },
+  await t.step("a full disk at the stop", async () => {
+    await using service = await startBinary({ config });
+    disk.fill();
+    for (let number = 3_000; number < 3_200; number++) await expectAnswer(service, agent(number));
+    assert.equal((await service.stop()).code, 0);
+    disk.empty();
+  });
 });
 
 Deno.test("elves-heartbeat puts a database aside that it cannot use, and serves", async (t) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Supervisor } from "../demo/supervisor.ts";
-import { beat, beatCall, BeatConnection, type BeatInfo } from "../support/beat_client.ts";
+import { beat, beatCall, BeatConnection, type BeatInfo, concat } from "../support/beat_client.ts";
 import { BINARY, startBinary } from "../support/binary.ts";
 import { freePort } from "../support/free_port.ts";
 import { type RabbitServer, startRabbit } from "../support/rabbitmq.ts";
@@ -61,10 +61,12 @@ Deno.test("elves-heartbeat answers at SIGTERM what it has read, and takes no new
   const address = { hostname: "127.0.0.1", port: service.port };
   using kept = await BeatConnection.open(address, { timeoutMs: 5_000 });
   const call = beatCall(AGENT);
-  await kept.send(call);
+  // In one piece, so that the answer to the first shows that the beginning of the second was read.
+  await kept.send(concat([call, call.subarray(0, 30)]));
   await kept.reply();
-  await kept.send(call);
   const stopped = service.stop();
+  await service.logged(/stopping: SIGTERM/);
+  await kept.send(call.subarray(30));
   const reply = await kept.reply();
   assert.equal(reply.text, '{"data":{"app1":"1.0.1"}}');
   assert.equal((await stopped).code, 0);

@@ -9,6 +9,7 @@ const COMMON = `
 thrift.heartbeat.host = 127.0.0.1
 auth.mode = simple
 auth.localAppInfo = {'testApp':'1.0.1'}
+agent.grace = 0
 `;
 
 wireTests({

@@ -1,23 +1,17 @@
-/** Room on a small disk, bytes. */
+/** Room on a small disk unless a test says otherwise, bytes. */
 const SIZE_BYTES = 2 * 1024 * 1024;
-
-/** Whether this system lets us mount anything: root may, containers often may not. */
-export function canMount(): boolean {
-  const folder = Deno.makeTempDirSync({ prefix: "hb-mount-" });
-  const { success } = run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder);
-  if (success) run("umount", folder);
-  Deno.removeSync(folder);
-  return success;
-}
 
 /** A folder on a small disk of its own, in memory. Leaving its `using` scope unmounts and removes it. */
 export class SmallDisk implements Disposable {
   readonly folder: string;
 
-  /** @throws Error when nothing can be mounted */
-  constructor() {
-    this.folder = Deno.makeTempDirSync({ prefix: "hb-disk-" });
-    this.#require("mount", "-t", "tmpfs", "-o", `size=${SIZE_BYTES},mode=700`, "tmpfs", this.folder);
+  /**
+   * @param folder an empty one; by default one of its own
+   * @throws Error when nothing can be mounted: the tests of the disk need root
+   */
+  constructor({ folder = Deno.makeTempDirSync({ prefix: "hb-disk-" }), sizeBytes = SIZE_BYTES } = {}) {
+    this.folder = folder;
+    this.#require("mount", "-t", "tmpfs", "-o", `size=${sizeBytes},mode=700`, "tmpfs", this.folder);
   }
 
   /** Takes all room that is left. */
