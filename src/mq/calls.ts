@@ -66,7 +66,7 @@ export class Calls {
         this.#fail(caller, call, cause)
       );
     } catch (cause) {
-      this.#fail(caller, call, cause);
+      return this.#fail(caller, call, cause);
     }
   }
 
@@ -76,7 +76,7 @@ export class Calls {
     this.#answer(caller, call, this.#options.actions.refusal(call, error));
   }
 
-  #fail(caller: Caller, call: ActionCall, cause: unknown): void {
+  #fail(caller: Caller, call: ActionCall, cause: unknown): void | Promise<void> {
     if (cause instanceof QueryError) {
       return this.#answer(caller, call, this.#options.actions.refusal(call, `[400] ${cause.message}`));
     }
@@ -86,25 +86,36 @@ export class Calls {
       cause,
     });
     const answer = this.#options.actions.refusal(call, "[500] a fault in elves-heartbeat; its log has more");
-    this.#answer(caller, call, { ...answer, outcome: "failed" });
+    return this.#answer(caller, call, { ...answer, outcome: "failed" });
   }
 
-  #answer(caller: Caller, call: ActionCall, answer: Answer | undefined): void {
+  #answer(caller: Caller, call: ActionCall, answer: Answer | undefined): void | Promise<void> {
+    const { stats, actions } = this.#options;
     if (answer === undefined) {
-      this.#options.stats.repliesLost.expired++;
+      stats.repliesLost.expired++;
       return;
     }
-    this.#options.stats.calls[labelOf(call.action)][answer.outcome]++;
+    stats.calls[labelOf(call.action)][answer.outcome]++;
+    const marked = LISTS.has(call.action) ? { ...answer, warming: actions.warming } : answer;
+    const { before, after } = frameReply(caller, marked);
+    if (typeof answer.result === "string") return this.#send(caller, call, Buffer.from(before + answer.result + after));
+    return actions.join([Buffer.from(before), ...answer.result, Buffer.from(after)])
+      .then((content) => this.#send(caller, call, content));
+  }
+
+  #send(caller: Caller, call: ActionCall, content: Buffer): void {
     const { replyTo, callId, correlationId } = caller;
     this.#options.replies.send({
       exchange: replyTo === undefined ? this.#options.exchange : "",
       routingKey: replyTo ?? callId ?? "",
       correlationId,
-      content: encode(caller, LISTS.has(call.action) ? { ...answer, warming: this.#options.actions.warming } : answer),
+      content,
       deadlineMs: call.deadlineMs,
       tooLarge: (limit) => {
         const error = `[413] the answer is larger than the broker takes (${limit} bytes): use pagesize`;
-        return encode(caller, this.#options.actions.refusal(call, error));
+        const refusal = this.#options.actions.refusal(call, error);
+        const { before, after } = frameReply(caller, refusal);
+        return Buffer.from(`${before}${refusal.result}${after}`);
       },
     });
   }
@@ -133,10 +144,4 @@ const LISTS: ReadonlySet<string> = new Set(["agentInfo", "agentList"]);
 
 function labelOf(action: string): Action {
   return ACTIONS.find((known) => known === action) ?? "unknown";
-}
-
-function encode(caller: Caller, answer: Answer): Buffer {
-  const { before, after } = frameReply(caller, answer);
-  if (typeof answer.result === "string") return Buffer.from(before + answer.result + after);
-  return Buffer.concat([Buffer.from(before), ...answer.result, Buffer.from(after)]);
 }
