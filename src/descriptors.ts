@@ -15,7 +15,7 @@ export function descriptorShortage(maxConnections: number): string | undefined {
   const possible = openFiles(needed);
   if (possible >= needed) return undefined;
   return `this process may open only ${possible} more files, thrift.maxConnections = ${maxConnections} needs ${needed}: ` +
-    "raise LimitNOFILE= in the systemd unit (or ulimit -n), or lower thrift.maxConnections";
+    "raise the limit (ulimit -n; the systemd unit sets LimitNOFILE=65536), or lower thrift.maxConnections";
 }
 
 function openFiles(count: number): number {
