@@ -294,9 +294,11 @@ install_all() {
   if [ "$BUILD" = yes ]; then build_binary; fi
   [ -x "$BINARY" ] || die "dist/$NAME is missing: run ./install.sh build"
   decide_service
-  if [ "$SERVICE" = yes ]; then ensure_user; fi
   local folder
-  for folder in "$PREFIX" "$PREFIX/conf"; do [ -d "$folder" ] || install -d -m 755 "$folder"; done
+  for folder in "$PREFIX" "$PREFIX/conf"; do
+    [ -d "$folder" ] || install -d -m 755 "$folder" 2>/dev/null || die "cannot create $folder"
+  done
+  if [ "$SERVICE" = yes ]; then ensure_user; fi
   put 755 "$BINARY" "$PREFIX/$NAME"
   put_conf
   put_unit
@@ -370,6 +372,7 @@ advise() {
   say "  edit   $PREFIX/conf/conf.properties"
   say "  check  $PREFIX/$NAME check"
   if [ "$SERVICE" = no ]; then
+    say "  (set data.dir there to a folder of its own, if this is not the only installation)"
     say "  start  $PREFIX/$NAME"
   elif systemd_runs && systemctl --quiet is-active "$NAME"; then
     say "  restart the running service: systemctl restart $NAME"
@@ -379,19 +382,24 @@ advise() {
 }
 
 uninstall() {
-  local unit=$UNIT_DIR/$NAME.service
+  local unit=$UNIT_DIR/$NAME.service ours=no
+  if [ ! -e "$PREFIX/$NAME" ] && [ ! -d "$PREFIX/conf" ]; then
+    say "nothing to remove in $PREFIX"
+    return
+  fi
   if [ -e "$unit" ] && grep -q -F "ExecStart=$PREFIX/$NAME " "$unit"; then
     [ "$(id -u)" = 0 ] || die "$unit belongs to this installation: uninstall as root"
     if systemd_runs; then quietly "stopping the service" systemctl disable --now "$NAME"; fi
     rm -f "$unit"
     reload_systemd
+    ours=yes
   fi
-  [ -e "$PREFIX/$NAME" ] || say "no $NAME in $PREFIX"
   rm -f "$PREFIX/$NAME" "$PREFIX/conf/$NAME.service" "$PREFIX/conf/conf.properties.default"
   say "removed $NAME from $PREFIX"
   report_kept "configuration" "$PREFIX/conf"
-  report_kept "data" "/var/lib/$NAME"
-  if id -u "$USER_NAME" >/dev/null 2>&1; then say "kept the system user $USER_NAME, to whom data may belong"; fi
+  # Without a unit of its own the data is wherever data.dir says, and may belong to another installation.
+  [ "$ours" = no ] || report_kept "data" "/var/lib/$NAME"
+  if [ "$ours" = yes ] && id -u "$USER_NAME" >/dev/null 2>&1; then say "kept the system user $USER_NAME, to whom data may belong"; fi
 }
 
 report_kept() {
@@ -436,7 +444,7 @@ demo() {
   build_binary
   cleanup
   cd "$ROOT"
-  exec "$deno" run --no-prompt --allow-net --allow-read --allow-write --allow-run --allow-env --allow-sys \
+  exec "$deno" run --quiet --no-prompt --allow-net --allow-read --allow-write --allow-run --allow-env --allow-sys \
     tests/demo/main.ts "$@"
 }
 

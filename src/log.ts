@@ -52,15 +52,16 @@ export function writeToStderr(line: string): void {
 }
 
 function formatter({ format, journal }: LogOptions): (record: LogRecord) => string {
+  const value = (part: unknown, inspect: (part: unknown) => string) =>
+    isError(part) ? oneLine(describe(part)) : typeof part === "string" ? oneLine(part) : inspect(part);
   if (format === "json") {
     const json = getJsonLinesFormatter();
-    return (record) =>
-      json({ ...record, message: record.message.map((part) => isError(part) ? describe(part) : part) });
+    const message = getTextFormatter({ value, lineEnding: "lf", format: ({ message }) => message });
+    return (record) => json({ ...record, message: [message(record).trimEnd()] });
   }
   const text = getTextFormatter({
     timestamp: journal ? "none" : "rfc3339",
-    value: (part, inspect) =>
-      isError(part) ? oneLine(describe(part)) : typeof part === "string" ? oneLine(part) : inspect(part),
+    value,
     // Messages begin with the part of the service that they are about, so the category would only repeat it.
     format: ({ timestamp, level, message }) => journal ? message : `${timestamp} ${level} ${message}`,
   });

@@ -25,7 +25,12 @@ export async function check(config: string, print: (text: string) => void): Prom
   const show = ({ verdict, what, text }: Line) => print(`${verdict.padEnd(8)} ${what.padEnd(10)} ${text}\n`);
   show({ verdict: "ok", what: "config", text: config });
   for (const warning of warnings) show({ verdict: "warning", what: "config", text: warning });
-  const tried = await Promise.all([tryBroker(settings), tryZookeeper(settings), tryBeatPort(settings)]);
+  const tried = await Promise.all([
+    tryBroker(settings),
+    tryZookeeper(settings),
+    tryBeatPort(settings),
+    tryDataDir(settings),
+  ]);
   const lines = tried.flat();
   lines.forEach(show);
   return lines.some(({ verdict }) => verdict === "FAULT") ? 1 : 0;
@@ -39,7 +44,7 @@ async function tryBroker(settings: Settings): Promise<Line[]> {
       try {
         return `${name}: ${await probeBroker(host, broker)}`;
       } catch (cause) {
-        throw new Error(`${name}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+        throw new Error(`${name}: ${textOf(cause)}`, { cause });
       }
     })
   ));
@@ -68,7 +73,11 @@ async function tryBeatPort(settings: Settings): Promise<Line[]> {
       Deno.listen({ hostname, port }).close();
       return `${hostname}:${port} is free`;
     } catch (cause) {
-      if (!(cause instanceof Deno.errors.AddrInUse)) throw cause;
+      if (!(cause instanceof Deno.errors.AddrInUse)) {
+        throw new Error(
+          `${hostname}:${port} cannot be opened (thrift.heartbeat.host, thrift.heartbeat.port): ${textOf(cause)}`,
+        );
+      }
     }
     // A server on every address answers on loopback as well.
     const local = hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "::1" : hostname;
@@ -79,10 +88,30 @@ async function tryBeatPort(settings: Settings): Promise<Line[]> {
   return shortage === undefined ? [line] : [line, { verdict: "warning", what: "beats", text: shortage }];
 }
 
+/** Looks whether the folder can be written by whoever runs this, which need not be whom the service runs as. */
+async function tryDataDir(settings: Settings): Promise<Line[]> {
+  const dir = settings["data.dir"];
+  return [
+    await attempt("data", async () => {
+      try {
+        await Deno.remove(await Deno.makeTempFile({ dir, prefix: "check-" }));
+        return `${dir} can be written by this user`;
+      } catch (cause) {
+        if (cause instanceof Deno.errors.NotFound) return `${dir} is not there yet (made at the start)`;
+        throw new Error(`${dir} cannot be written by this user (data.dir): ${textOf(cause)}`);
+      }
+    }),
+  ];
+}
+
+function textOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
 async function attempt(what: string, operation: () => Promise<string>): Promise<Line> {
   try {
     return { verdict: "ok", what, text: await operation() };
   } catch (cause) {
-    return { verdict: "FAULT", what, text: cause instanceof Error ? cause.message : String(cause) };
+    return { verdict: "FAULT", what, text: textOf(cause) };
   }
 }

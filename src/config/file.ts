@@ -25,7 +25,7 @@ export function loadConfig(path: string): LoadedConfig {
     const reason = cause instanceof TypeError
       ? "it is not UTF-8"
       : cause instanceof Error
-      ? cause.message
+      ? cause.message.replace(/: \w+ '.*'$/, "")
       : String(cause);
     throw new ConfigError(`${path}: cannot be read: ${reason}`, { cause });
   }

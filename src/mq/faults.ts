@@ -32,7 +32,7 @@ const KNOWN: readonly (readonly [RegExp, Explanation])[] = [
   [
     /access to (topic|exchange|queue) '([^']*)' in (?:exchange '[^']*' in )?vhost '([^']*)' refused for user '([^']*)'/,
     ([kind = "", name = "", vhost = "", user = ""]) =>
-      `user '${user}' lacks a permission for ${kind} '${name}': grant it with rabbitmqctl set_permissions -p '${vhost}' '${user}'`,
+      `user '${user}' lacks a permission for ${kind} '${name}': grant it in virtual host '${vhost}' with rabbitmqctl set_permissions, the README has the patterns`,
   ],
   [
     /ACCESS_REFUSED - (Login was refused|.*Authentication failed)/,
@@ -44,6 +44,22 @@ const KNOWN: readonly (readonly [RegExp, Explanation])[] = [
     () =>
       "RabbitMQ refuses the virtual host: it does not exist, or the user has no permissions in it; check mq.vhost, " +
       "rabbitmqctl add_vhost and rabbitmqctl set_permissions",
+  ],
+  [
+    /^connect ECONNREFUSED/,
+    () => "nothing listens there: is RabbitMQ running, and are mq.ip and mq.port right?",
+  ],
+  [
+    /getaddrinfo (?:ENOTFOUND|EAI_AGAIN)|failed to lookup address/,
+    () => "the name cannot be resolved: check mq.ip",
+  ],
+  [
+    /received corrupt message of type InvalidContentType/,
+    () => "there is no TLS on this port, RabbitMQ's TLS port is usually 5671: check mq.port and mq.tls",
+  ],
+  [
+    /CONNECTION_FORCED - ([^"]*)/,
+    ([why = ""]) => `RabbitMQ closed the connection: ${why.trim()}`,
   ],
   [
     /^Frame size \d+ exceeds maxFrameSize/,

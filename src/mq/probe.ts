@@ -49,7 +49,8 @@ export async function probeBroker(
       exists: (channel) => channel.checkQueue(MODULE_QUEUE),
       declare: declareQueue,
     });
-    return `logged in as ${user}; exchange ${exchange} ${exchangeFound}, queue ${MODULE_QUEUE} ${queueFound}`;
+    return `logged in as ${user}; exchange ${exchange} ${exchangeFound}, queue ${MODULE_QUEUE} ${queueFound}; ` +
+      "permissions to write and read were not tried";
   } finally {
     await model.close();
   }
