@@ -23,6 +23,10 @@ declare -A NPM_SHA512=(
   [@vltpkg/cli-linux-x64@0.0.0-18]=790bec4cb34ab2803fb07f34367d6210abbe2e1db89266c1f7b7438e19f7e29cb6dd773afbfb88e3c50d1b693f4d01487157fb49c9309eb93cd0bd341f1d5e5c
 )
 
+# Memory before speed of allocation: 100,000 new agents at once took 296 MB for a while without these flags and 99 MB
+# with them, at an eighth more CPU time during that flood and none to speak of otherwise (measured).
+V8_FLAGS=--v8-flags=--max-semi-space-size=4,--heap-growing-percent=30
+
 # What the executable may do, for ever: serve and connect, read its files, read these variables; nothing else.
 PERMISSIONS=(--no-prompt --allow-net --allow-read --allow-write --allow-env=JOURNAL_STREAM)
 
@@ -256,7 +260,7 @@ compile() {
   local target=$1
   shift
   [ -z "$RUNTIME" ] || export DENORT_BIN=$RUNTIME
-  cd "$ROOT" && RUST_MIN_STACK=67108864 "$DENO" compile --frozen --no-code-cache "${PERMISSIONS[@]}" \
+  cd "$ROOT" && RUST_MIN_STACK=67108864 "$DENO" compile --frozen --no-code-cache "$V8_FLAGS" "${PERMISSIONS[@]}" \
     --include dist/build.json --include src/store/worker.ts "$@" --output "$target" src/main.ts
 }
 
