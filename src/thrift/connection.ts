@@ -274,7 +274,8 @@ export class Connection {
   }
 }
 
-function isConnectionLoss(error: unknown): boolean {
+/** Whether an error of a socket only says that the other end is gone. */
+export function isConnectionLoss(error: unknown): boolean {
   return error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.ConnectionAborted ||
     error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.NotConnected ||
     error instanceof Deno.errors.TimedOut;
