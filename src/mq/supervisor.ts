@@ -1,6 +1,7 @@
 import type { Channel, ConsumeMessage } from "amqplib";
 import { Buffer } from "node:buffer";
 import { isObject } from "../apps/entries.ts";
+import { quoted } from "../quoted.ts";
 import type { Broker } from "./broker.ts";
 import { explainFault } from "./faults.ts";
 
@@ -169,7 +170,7 @@ class Question {
     const body = bodyOf(content);
     if (body === undefined) return undefined;
     if (body.flag === "false") {
-      return new Error(`supervisor answers with an error: ${String(body.error).slice(0, 200)}`);
+      return new Error(`supervisor answers with an error: ${errorText(body.error)}`);
     }
     return { form: fields.exchange === "" ? "reply_to" : "call_id", body };
   }
@@ -182,6 +183,10 @@ function bodyOf(content: Buffer): Record<string, unknown> | undefined {
   } catch {
     return undefined;
   }
+}
+
+function errorText(error: unknown): string {
+  return typeof error === "string" ? error.slice(0, 200) : quoted(error);
 }
 
 function randomId(): string {
