@@ -17,6 +17,9 @@ import { type AppEntry, isObject, readEntries, type RefusedEntry } from "./entri
 /** How many refused entries the log names; the rest is counted. */
 const NAMED_REFUSALS = 10;
 
+/** The most entries that a catalog may have, one for each version of an app. */
+const MAX_ENTRIES = 100_000;
+
 /** What became of an offered catalog. */
 export type OfferOutcome =
   | {
@@ -191,7 +194,7 @@ export class SupervisorCatalog implements CatalogUpdates {
 
   async #read(body: unknown, origin: string): Promise<Candidate | undefined> {
     const list = isObject(body) ? body.result : undefined;
-    if (!Array.isArray(list)) return undefined;
+    if (!Array.isArray(list) || list.length > MAX_ENTRIES) return undefined;
     const { entries, refused, ...rest } = await this.#slices.run(readEntries(list));
     const previous = this.#current;
     const kept = rest.hasUnnamed ? rest.refusedApps.union(unmentioned(previous, entries)) : rest.refusedApps;
@@ -263,7 +266,9 @@ export class SupervisorCatalog implements CatalogUpdates {
   }
 
   #reject(body: unknown): OfferOutcome {
-    const reason = `an object with a list "result" was required, ${quoted(body)} came`;
+    const reason = `an object with a list "result" of at most ${MAX_ENTRIES} entries was required, ${
+      quoted(body)
+    } came`;
     this.#faults.warn("rejected", "catalog: refused whole, the former one stays in force: {reason}", { reason });
     return { result: "rejected", reason };
   }

@@ -42,6 +42,8 @@ export interface Answer extends ReplyHead {
 const ROWS_PER_STEP = 32;
 /** How long the text of a list may get before it is put into bytes, characters. */
 const PIECE_LENGTH = 64 * 1024;
+/** How many refused entries of a catalog an answer names. */
+const SHOWN_REFUSALS = 1_000;
 /** What v0.3.3 modules show for an agent that is not there. */
 const NOT_FOUND = "[414.1]Agent Info Not Found";
 
@@ -174,7 +176,7 @@ export class Actions {
     if (outcome.result === "rejected") return this.refusal(call, `[400] ${outcome.reason}`);
     if (outcome.result === "deferred") return { outcome: "ok", result: '{"outcome":"deferred"}', flagged: true };
     const { result, apps, agents, refused } = outcome;
-    const text = JSON.stringify({ outcome: result, apps, agents, refused });
+    const text = JSON.stringify({ outcome: result, apps, agents, refused: refused.slice(0, SHOWN_REFUSALS) });
     if (result !== "held") return { outcome: "ok", result: text, flagged: true };
     const error = "[409] held back: too many agents would lose all apps, and supervisor did not confirm it";
     return { outcome: "refused", result: text, error };

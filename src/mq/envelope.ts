@@ -1,5 +1,6 @@
 import { isObject } from "../apps/entries.ts";
 import { quoted } from "../quoted.ts";
+import { shapeFault } from "./json_shape.ts";
 
 /**
  * The three forms in which modules ask and want to be answered (PROTOCOL.md section 2): `seed` has the call id in
@@ -67,6 +68,8 @@ export function parseRequest(content: Uint8Array, properties: RequestProperties,
   if (content.length > maxBytes) {
     return unread(properties, `[413] the message has ${content.length} bytes, at most ${maxBytes} are read`);
   }
+  const fault = shapeFault(content);
+  if (fault !== undefined) return unread(properties, `[413] the message has ${fault}`);
   let message: unknown;
   try {
     message = JSON.parse(utf8.decode(content));

@@ -4,6 +4,7 @@ import { isObject } from "../apps/entries.ts";
 import { quoted } from "../quoted.ts";
 import type { Broker } from "./broker.ts";
 import { explainFault } from "./faults.ts";
+import { shapeFault } from "./json_shape.ts";
 
 /** How long supervisor has for an answer, ms. */
 const TIMEOUT_MS = 5_000;
@@ -167,6 +168,8 @@ class Question {
     if (content.length > maxBodyBytes) {
       return new Error(`supervisor's answer has ${content.length} bytes, at most ${maxBodyBytes} are read`);
     }
+    const fault = shapeFault(content);
+    if (fault !== undefined) return new Error(`supervisor's answer has ${fault}`);
     const body = bodyOf(content);
     if (body === undefined) return undefined;
     if (body.flag === "false") {
