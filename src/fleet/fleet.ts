@@ -174,6 +174,11 @@ export class Fleet {
     return this.#flaps.isFlapping(agent);
   }
 
+  /** How many rows have the address or asset that a query names. */
+  countNamed(query: AgentQuery): number {
+    return this.#table.countNamed(query);
+  }
+
   /** The agents that match a query which names an address or an asset: a few, found by index. Newest beat first. */
   find(query: AgentQuery, now: Instant): Agent[] {
     this.#advance(now);

@@ -11,7 +11,7 @@ import type { Outcome } from "./stats.ts";
 
 /** What the actions need. */
 export interface ActionsOptions {
-  readonly fleet: Pick<Fleet, "find" | "list" | "isWarming">;
+  readonly fleet: Pick<Fleet, "find" | "countNamed" | "list" | "isWarming">;
   readonly catalog: CatalogUpdates;
   readonly slices: Slices;
   readonly clock: Clock;
@@ -98,13 +98,16 @@ export class Actions {
     const query = parseAgentQuery(call.params);
     const named = query.ip !== undefined || query.asset !== undefined;
     const now = this.#now();
-    if (named && query.sort === undefined) return this.#rows(this.#options.fleet.find(query, now), call, now);
+    // One asset name may stand for the whole fleet, by mistake or as an attack.
+    const few = named && this.#options.fleet.countNamed(query) <= ROWS_PER_STEP;
+    if (few && query.sort === undefined) return this.#rows(this.#options.fleet.find(query, now), call, now);
     const filtered = named || query.app !== undefined || query.cidr !== undefined || query.text !== undefined;
     // A question for nothing in particular finds nothing; the whole fleet is what agentList is for.
     return filtered ? this.#options.slices.run(this.#filteredInfo(call, query, now)) : this.#rows([], call, now);
   }
 
   *#filteredInfo(call: ActionCall, query: AgentQuery, now: Instant): Generator<void, Answer | undefined, void> {
+    if (this.#expired(call)) return undefined;
     const agents = yield* this.#options.fleet.list(query, now);
     if (this.#wantsObject(call.dialect)) {
       const newest = agents.reduce((a: Agent | undefined, b) => a && a.lastBeatMs >= b.lastBeatMs ? a : b, undefined);
