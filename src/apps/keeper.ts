@@ -254,12 +254,11 @@ export class SupervisorCatalog implements CatalogUpdates {
 
   #hold({ catalog, refused, origin }: Candidate, reason: string): OfferOutcome {
     this.#logRefused(refused);
+    const message =
+      "catalog: held back, because {reason}; the former one stays in force until supervisor says the same twice";
+    if (this.#held?.reason === reason) this.#faults.error("held", message, { reason });
+    else this.#log.error(message, { reason });
     this.#held = { catalog, reason, atMs: this.#options.clock.wall() };
-    this.#faults.error(
-      "held",
-      "catalog: held back, because {reason}; the former one stays in force until supervisor says the same twice",
-      { reason },
-    );
     const summary = { apps: catalog.apps.size, agents: catalog.agents };
     this.#options.listener.event("catalogHeld", { ...summary, reason, origin });
     return { result: "held", ...summary, refused };

@@ -80,7 +80,7 @@ export class Calls {
     if (cause instanceof QueryError) {
       return this.#answer(caller, call, this.#options.actions.refusal(call, `[400] ${cause.message}`));
     }
-    this.#options.faults.error("mq.failed", "mq: {action} for {from} failed: {cause}", {
+    this.#options.faults.error(`mq.failed.${labelOf(call.action)}`, "mq: {action} for {from} failed: {cause}", {
       action: call.action,
       from: caller.from,
       cause,

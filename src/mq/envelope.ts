@@ -69,7 +69,7 @@ export function parseRequest(content: Uint8Array, properties: RequestProperties,
     return unread(properties, `[413] the message has ${content.length} bytes, at most ${maxBytes} are read`);
   }
   const fault = shapeFault(content);
-  if (fault !== undefined) return unread(properties, `[413] the message has ${fault}`);
+  if (fault !== undefined) return unread(properties, `[400] the message has ${fault}`);
   let message: unknown;
   try {
     message = JSON.parse(utf8.decode(content));
