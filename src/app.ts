@@ -28,6 +28,9 @@ import { Registrar } from "./zookeeper/registrar.ts";
 /** How long beats that were read may take to be answered at the stop, ms. */
 const DRAIN_MS = 1_500;
 
+/** How far in the future a stored time may be, ms. */
+const CLOCK_ERROR_MS = 60_000;
+
 /** What the app takes from its surroundings. */
 export interface AppSurroundings {
   readonly log: Logger;
@@ -194,6 +197,11 @@ async function recall(
   const row = rows.find(({ source }) => source === catalog.source);
   if (row === undefined) return;
   const ageMs = clock.wall() - row.takenAtMs;
+  // The clock is wrong now or was then, as on a machine whose clock begins in 1970: nobody knows how old it is.
+  if (ageMs < -CLOCK_ERROR_MS) {
+    log.warn("catalog: the remembered one is from the future, so its age is not known; waiting for supervisor");
+    return;
+  }
   const age = `${Math.round(ageMs / 60_000)} minutes`;
   if (ageMs > settings["auth.catalogMaxAge"]) {
     log.warn("catalog: the remembered one is {age} old, more than auth.catalogMaxAge; waiting for supervisor", { age });

@@ -108,6 +108,19 @@ export class FaultLog {
    * @param kind a word from a closed set, never text from a peer
    */
   warn(kind: string, message: string, properties: Record<string, unknown> = {}): void {
+    this.#tell("warn", kind, { message, properties });
+  }
+
+  /** The same as an error. */
+  error(kind: string, message: string, properties: Record<string, unknown> = {}): void {
+    this.#tell("error", kind, { message, properties });
+  }
+
+  #tell(
+    level: "warn" | "error",
+    kind: string,
+    { message, properties }: { message: string; properties: Record<string, unknown> },
+  ): void {
     const now = this.#now();
     const fault = this.#faults.get(kind);
     if (fault !== undefined && now < fault.silentUntil) {
@@ -116,8 +129,8 @@ export class FaultLog {
     }
     if (this.#faults.size >= MAX_FAULTS) this.#faults.clear();
     this.#faults.set(kind, { silentUntil: now + FAULT_SILENCE_MS, suppressed: 0 });
-    if (fault === undefined || fault.suppressed === 0) this.#log.warn(message, properties);
-    else {this.#log.warn(`${message} ({suppressed} more since the last line)`, {
+    if (fault === undefined || fault.suppressed === 0) this.#log[level](message, properties);
+    else {this.#log[level](`${message} ({suppressed} more since the last line)`, {
         ...properties,
         suppressed: fault.suppressed,
       });}

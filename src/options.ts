@@ -1,8 +1,12 @@
+import { getHeapStatistics } from "node:v8";
 import { appSource } from "./config/config.ts";
 import type { Settings } from "./config/schema.ts";
 import type { FleetOptions } from "./fleet/fleet.ts";
 import type { BrokerSettings } from "./mq/broker.ts";
 import type { BeatServerOptions } from "./thrift/server.ts";
+
+/** How many characters of app maps agents may send for each byte of memory that V8 may use; one has up to two bytes. */
+const APPS_SHARE = 1 / 16;
 
 /** What the settings say about liveness. */
 export function fleetOptions(settings: Settings): FleetOptions {
@@ -15,6 +19,7 @@ export function fleetOptions(settings: Settings): FleetOptions {
     guardShare: settings["guard.share"],
     guardMinAgents: settings["guard.minAgents"],
     guardMaxHoldMs: settings["guard.maxHold"],
+    maxAppsLength: Math.floor(getHeapStatistics().heap_size_limit * APPS_SHARE),
     flap: { count: settings["flap.count"], windowMs: settings["flap.window"] },
   };
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { canonicalAddress } from "../fleet/address.ts";
+import { quoted } from "../quoted.ts";
 
 /** The longest app name and version, characters. */
 const MAX_NAME_LENGTH = 255;
@@ -30,6 +31,8 @@ export interface ReadEntries {
   readonly refused: readonly RefusedEntry[];
   /** Apps of which an entry was refused whole. */
   readonly refusedApps: ReadonlySet<string>;
+  /** Whether an entry was refused that does not say which app it is about. */
+  readonly hasUnnamed: boolean;
 }
 
 const name = (what: string) =>
@@ -55,28 +58,32 @@ export function* readEntries(list: readonly unknown[]): Generator<void, ReadEntr
   const entries: AppEntry[] = [];
   const refused: RefusedEntry[] = [];
   const refusedApps = new Set<string>();
+  let hasUnnamed = false;
   for (const [entry, value] of list.entries()) {
+    yield;
     const result = ENTRY.safeParse(value);
     if (!result.success) {
       const app = nameOf(value);
-      if (app !== undefined) refusedApps.add(app);
+      if (app === undefined) hasUnnamed = true;
+      else refusedApps.add(app);
       refused.push({
         entry,
         ...(app === undefined ? {} : { app }),
         reason: result.error.issues[0]?.message ?? "invalid",
       });
-      yield;
       continue;
     }
     const { app, version, agentList } = result.data;
     const { agents, bad } = yield* readAddresses(agentList);
-    entries.push({ app, version, agents });
+    // A list without one address that can be read is no word that no agent may run the app.
+    if (bad.length > 0 && agents.length === 0) refusedApps.add(app);
+    else entries.push({ app, version, agents });
     if (bad.length > 0) {
-      const first = JSON.stringify(bad[0])?.slice(0, 64);
+      const first = quoted(bad[0]);
       refused.push({ entry, app, reason: `${bad.length} of agentList are no addresses, the first is ${first}` });
     }
   }
-  return { entries, refused, refusedApps };
+  return { entries, refused, refusedApps, hasUnnamed };
 }
 
 function* readAddresses(list: readonly unknown[]): Generator<void, { agents: string[]; bad: unknown[] }, void> {
@@ -94,7 +101,7 @@ function* readAddresses(list: readonly unknown[]): Generator<void, { agents: str
 function nameOf(value: unknown): string | undefined {
   if (!isObject(value)) return undefined;
   const app = value.app ?? value.instruct;
-  return typeof app === "string" ? app : undefined;
+  return typeof app === "string" && app.length <= MAX_NAME_LENGTH ? app : undefined;
 }
 
 /** Whether a JSON value is an object with keys. */

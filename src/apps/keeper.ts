@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { EventKind } from "../fleet/events.ts";
-import type { Logger } from "../log.ts";
+import { FaultLog, type Logger } from "../log.ts";
+import { quoted } from "../quoted.ts";
 import type { Slices } from "../slices.ts";
 import {
   buildCatalog,
@@ -11,10 +12,13 @@ import {
   emptiedBy,
   sameCatalog,
 } from "./catalog.ts";
-import { isObject, readEntries, type RefusedEntry } from "./entries.ts";
+import { type AppEntry, isObject, readEntries, type RefusedEntry } from "./entries.ts";
 
 /** How many refused entries the log names; the rest is counted. */
 const NAMED_REFUSALS = 10;
+
+/** The most entries that a catalog may have, one for each version of an app. */
+const MAX_ENTRIES = 100_000;
 
 /** What became of an offered catalog. */
 export type OfferOutcome =
@@ -94,6 +98,8 @@ export class SupervisorCatalog implements CatalogUpdates {
   readonly source = "supervisor";
   readonly #options: KeeperOptions;
   readonly #log: Logger;
+  /** What casts can repeat at will. */
+  readonly #faults: FaultLog;
   readonly #slices: Slices;
   #emptyShare: number;
   #current: Catalog | undefined;
@@ -107,6 +113,7 @@ export class SupervisorCatalog implements CatalogUpdates {
   constructor(options: KeeperOptions) {
     this.#options = options;
     this.#log = options.log;
+    this.#faults = new FaultLog(options.log, () => options.clock.monotonic());
     this.#slices = options.slices;
     this.#emptyShare = options.emptyShare;
   }
@@ -180,7 +187,7 @@ export class SupervisorCatalog implements CatalogUpdates {
     const emptying = await this.#emptying(candidate.catalog);
     if (emptying === undefined) return await this.#apply(candidate);
     if (this.#offers > 1) return this.#passOver(candidate, emptying);
-    this.#log.warn("catalog: {emptying}; asking supervisor once more before it counts", { emptying });
+    this.#faults.warn("emptying", "catalog: {emptying}; asking supervisor once more before it counts", { emptying });
     const again = await this.#askAgain();
     if (again === undefined) return this.#hold(candidate, emptying);
     const confirmed = await this.#slices.run(sameCatalog(candidate.catalog, again.catalog));
@@ -190,9 +197,11 @@ export class SupervisorCatalog implements CatalogUpdates {
 
   async #read(body: unknown, origin: string): Promise<Candidate | undefined> {
     const list = isObject(body) ? body.result : undefined;
-    if (!Array.isArray(list)) return undefined;
-    const { entries, refused, refusedApps } = await this.#slices.run(readEntries(list));
-    const catalog = await this.#slices.run(buildCatalog(entries, { kept: refusedApps, previous: this.#current }));
+    if (!Array.isArray(list) || list.length > MAX_ENTRIES) return undefined;
+    const { entries, refused, ...rest } = await this.#slices.run(readEntries(list));
+    const previous = this.#current;
+    const kept = rest.hasUnnamed ? rest.refusedApps.union(unmentioned(previous, entries)) : rest.refusedApps;
+    const catalog = await this.#slices.run(buildCatalog(entries, { kept, previous }));
     return { catalog, refused, origin };
   }
 
@@ -210,7 +219,7 @@ export class SupervisorCatalog implements CatalogUpdates {
     try {
       return await this.#read(await this.#options.ask(), "supervisor, asked once more");
     } catch (cause) {
-      this.#log.warn("catalog: supervisor did not confirm: {cause}", { cause });
+      this.#faults.warn("unconfirmed", "catalog: supervisor did not confirm: {cause}", { cause });
       return undefined;
     }
   }
@@ -254,32 +263,41 @@ export class SupervisorCatalog implements CatalogUpdates {
 
   #hold({ catalog, refused, origin }: Candidate, reason: string): OfferOutcome {
     this.#logRefused(refused);
+    const message =
+      "catalog: held back, because {reason}; the former one stays in force until supervisor says the same twice";
+    if (this.#held?.reason === reason) this.#faults.error("held", message, { reason });
+    else this.#log.error(message, { reason });
     this.#held = { catalog, reason, atMs: this.#options.clock.wall() };
-    this.#log.error(
-      "catalog: held back, because {reason}; the former one stays in force until supervisor says the same twice",
-      { reason },
-    );
     const summary = { apps: catalog.apps.size, agents: catalog.agents };
     this.#options.listener.event("catalogHeld", { ...summary, reason, origin });
     return { result: "held", ...summary, refused };
   }
 
   #reject(body: unknown): OfferOutcome {
-    const came = JSON.stringify(body)?.slice(0, 80);
-    const reason = `an object with a list "result" was required, ${came} came`;
-    this.#log.warn("catalog: refused whole, the former one stays in force: {reason}", { reason });
+    const reason = `an object with a list "result" of at most ${MAX_ENTRIES} entries was required, ${
+      quoted(body)
+    } came`;
+    this.#faults.warn("rejected", "catalog: refused whole, the former one stays in force: {reason}", { reason });
     return { result: "rejected", reason };
   }
 
   #logRefused(refused: readonly RefusedEntry[]): void {
     if (refused.length === 0) return;
-    for (const { entry, app, reason } of refused.slice(0, NAMED_REFUSALS)) {
-      this.#log.warn("catalog: entry {entry} (app {app}): {reason}", { entry, app: app ?? "unnamed", reason });
+    for (const [place, { entry, app = "unnamed", reason }] of refused.slice(0, NAMED_REFUSALS).entries()) {
+      this.#faults.warn(`entry${place}`, "catalog: entry {entry} (app {app}): {reason}", { entry, app, reason });
     }
     if (refused.length > NAMED_REFUSALS) {
-      this.#log.warn("catalog: {more} more entries have faults", { more: refused.length - NAMED_REFUSALS });
+      this.#faults.warn("entries", "catalog: {more} more entries have faults", {
+        more: refused.length - NAMED_REFUSALS,
+      });
     }
   }
+}
+
+/** The apps that a list does not mention, any of which an entry without a readable name may be about. */
+function unmentioned(previous: Catalog | undefined, entries: readonly AppEntry[]): ReadonlySet<string> {
+  const mentioned = new Set(entries.map(({ app }) => app));
+  return new Set([...previous?.apps ?? []].filter((app) => !mentioned.has(app)));
 }
 
 /** The catalog of the configuration: the same apps for every agent, and no other source. */

@@ -22,7 +22,8 @@ export interface SyncOptions {
  *
  * Casts come by here too. While the service or its connection is down they wait in the broker's queue, and nothing in
  * them tells how old they are: agents that were told each in turn would go back to old versions for a moment. So after
- * a (re)connection only the newest is kept, and it counts only if supervisor then does not answer.
+ * a (re)connection only the newest is kept, and it counts only if supervisor then does not answer. As long as no catalog
+ * is known it does not count even then: most agents may miss in it, and would remove all their apps.
  */
 export class SupervisorSync implements CatalogUpdates {
   readonly source = "supervisor";
@@ -57,8 +58,10 @@ export class SupervisorSync implements CatalogUpdates {
     if (this.#asking) this.#askAgain = true;
     // What says nothing is refused, and replaces nothing that is kept.
     const saysNothing = !isObject(body) || !Array.isArray(body.result);
-    if (this.#settled || saysNothing) return await this.#options.catalog.offer(body);
+    const mayCount = this.#settled && this.#options.catalog.current !== undefined;
+    if (mayCount || saysNothing) return await this.#options.catalog.offer(body);
     this.#kept = { body };
+    if (this.#settled) this.#schedule(0);
     return { result: "deferred" };
   }
 

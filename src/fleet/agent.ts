@@ -1,5 +1,5 @@
 import { addressRank } from "./address.ts";
-import { type Beat, parseInstalledApps } from "./beat.ts";
+import type { Beat, InstalledApps } from "./beat.ts";
 import type { Oddities } from "./identity.ts";
 
 /**
@@ -55,16 +55,20 @@ export class Agent {
     this.rank = addressRank(ip);
   }
 
-  /** Takes over what a beat says, except for the asset, which the fleet indexes. */
+  /** How many characters its app map takes. */
+  get appsLength(): number {
+    return this.appsText.length + (this.appsText === this.appsJson ? 0 : this.appsJson.length);
+  }
+
+  /** Takes over what a beat says, except for the asset, which the fleet indexes, and the app map, which it measures. */
   update(beat: Beat, now: Instant): void {
     this.lastBeatMs = now.monotonic;
     this.lastSeenMs = now.wall;
     if (beat.version !== this.version) this.version = beat.version;
-    if (beat.apps !== this.appsText) this.install(beat.apps);
   }
 
-  /** Takes over an app map as it came; what was read in it is given where it is known. */
-  install(apps: string, { json, fault } = parseInstalledApps(apps)): void {
+  /** Takes over an app map as it came, and what was read in it. */
+  install(apps: string, { json, fault }: InstalledApps): void {
     // One string serves for both where the agent already writes what we would.
     this.appsText = apps === json ? json : apps;
     this.appsJson = json;

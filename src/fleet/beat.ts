@@ -5,6 +5,14 @@ export const MAX_ASSET_LENGTH = 255;
 /** The longest agent version that is kept, characters; the rest is cut off. */
 const MAX_VERSION_LENGTH = 255;
 
+/** The longest app name or version that is read in an agent's app map, characters. */
+const MAX_APP_TEXT_LENGTH = 1_000;
+/**
+ * A text in JSON that is longer. V8 looks every key up among all that it knows and takes the length of one of 16,384
+ * characters or more for its hash: 2,000 beats with different ones of one length took 40 s to parse.
+ */
+const LONG_TEXT = new RegExp(`"(?:[^"\\\\]|\\\\.){${MAX_APP_TEXT_LENGTH + 1}}`, "s");
+
 /** One heartbeat with an identity that can be one. */
 export interface Beat {
   /** The agent's address in canonical form; one agent, one address. */
@@ -37,7 +45,13 @@ export function parseBeat(info: Beat): Beat {
   if (/\p{Cc}/u.test(info.asset)) {
     throw new IdentityError(`id (asset) must have no control characters, ${quote(info.asset)} came`);
   }
-  return { ip, asset: info.asset, version: info.version.slice(0, MAX_VERSION_LENGTH), apps: info.apps };
+  return { ip, asset: info.asset, version: shortened(info.version), apps: info.apps };
+}
+
+/** V8 keeps a whole text alive for a part of it, so the part is copied. */
+function shortened(version: string): string {
+  if (version.length <= MAX_VERSION_LENGTH) return version;
+  return JSON.parse(JSON.stringify(version.slice(0, MAX_VERSION_LENGTH)));
 }
 
 function quote(text: string): string {
@@ -58,6 +72,9 @@ export interface InstalledApps {
  */
 export function parseInstalledApps(text: string): InstalledApps {
   if (text.trim() === "") return { json: "{}", fault: undefined };
+  if (text.length > MAX_APP_TEXT_LENGTH && LONG_TEXT.test(text)) {
+    return { json: "{}", fault: `apps has a text of more than ${MAX_APP_TEXT_LENGTH} characters` };
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);

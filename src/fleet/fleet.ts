@@ -1,5 +1,5 @@
 import { Agent, type AgentState, type Instant } from "./agent.ts";
-import type { Beat } from "./beat.ts";
+import { type Beat, parseInstalledApps } from "./beat.ts";
 import { agentEvent, type EventKind, type FleetEvent, serviceEvent } from "./events.ts";
 import { FlapDamper, type FlapOptions } from "./flaps.ts";
 import { compareIdentity } from "./identity.ts";
@@ -15,6 +15,8 @@ export interface FleetOptions extends LivenessOptions {
   /** The most rows there may be. */
   readonly max: number;
   readonly flap: FlapOptions;
+  /** How many characters the app maps of all agents may have together; no limit unless given. */
+  readonly maxAppsLength?: number;
   /** What happens to a beat that claims another address than its TCP peer has. */
   readonly addressCheck: "off" | "warn" | "enforce";
 }
@@ -37,6 +39,8 @@ export interface FleetChanges {
 
 /** How many rows are looked at between two places where a long job may be interrupted. */
 const ROWS_PER_STEP = 512;
+/** What is shown of an app map that is left out. */
+const NO_ROOM = { json: "{}", fault: "the app maps of all agents together are too large, this one is left out" };
 /** The weight of one more beat in the measured beat interval. */
 const INTERVAL_WEIGHT = 1 / 256;
 
@@ -54,6 +58,8 @@ export class Fleet {
   #events: FleetEvent[] = [];
   #now: Instant = { monotonic: 0, wall: 0 };
   #intervalMs: number | undefined;
+  /** Characters of the app maps of all agents. */
+  #appsLength = 0;
   #warmingUntilMs = -Infinity;
   /** Counters since the start. */
   readonly stats = { evicted: 0, foreign: 0, conflicts: 0 };
@@ -103,6 +109,7 @@ export class Fleet {
     if (rows.length === 0) this.#warmingUntilMs = now.monotonic + this.#options.graceMs;
     const agents = restoredAgents(rows, now).sort((a, b) => a.lastBeatMs - b.lastBeatMs);
     for (const agent of agents) {
+      this.#appsLength += agent.appsLength;
       this.#table.add(agent);
       if (agent.state === "online") this.#liveness.restoreOnline(agent);
     }
@@ -165,6 +172,11 @@ export class Fleet {
   /** Whether an agent comes and goes so often that it is not told about. */
   isFlapping(agent: Agent): boolean {
     return this.#flaps.isFlapping(agent);
+  }
+
+  /** How many rows have the address or asset that a query names. */
+  countNamed(query: AgentQuery): number {
+    return this.#table.countNamed(query);
   }
 
   /** The agents that match a query which names an address or an asset: a few, found by index. Newest beat first. */
@@ -273,7 +285,17 @@ export class Fleet {
 
   #updated(agent: Agent, beat: Beat, now: Instant): void {
     agent.update(beat, now);
+    if (beat.apps !== agent.appsText) this.#install(agent, beat.apps);
     this.#dirty.add(agent);
+  }
+
+  /** An app map for which there is no room is left out: with 32 KiB each, forged agents would take all memory. */
+  #install(agent: Agent, apps: string): void {
+    const { maxAppsLength = Infinity } = this.#options;
+    this.#appsLength -= agent.appsLength;
+    const isRoom = this.#appsLength + 2 * apps.length <= maxAppsLength;
+    agent.install(isRoom ? apps : "", isRoom ? parseInstalledApps(apps) : NO_ROOM);
+    this.#appsLength += agent.appsLength;
   }
 
   #wentOffline(agent: Agent, atMs: number): void {
@@ -333,6 +355,7 @@ export class Fleet {
     this.#emit(this.#event("agentForgotten", agent, this.#now.wall, { reason }));
     agent.queue?.remove(agent);
     this.#table.delete(agent);
+    this.#appsLength -= agent.appsLength;
     this.#flaps.drop(agent);
     this.#dirty.delete(agent);
     this.#forgotten.push(agent.ip);

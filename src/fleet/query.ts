@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { canonicalAddress, Cidrs } from "./address.ts";
+import { quoted } from "../quoted.ts";
 import type { Agent, AgentState } from "./agent.ts";
 
 /** What a caller asks of the fleet; every part that is given must match. */
@@ -47,9 +48,12 @@ function notGiven(value: unknown): boolean {
   return value === undefined || value === null || value === "" || value === 0 || value === "0";
 }
 
+/** The longest text in a question, characters; every agent is compared with each of the ranges that it may hold. */
+const MAX_TEXT_LENGTH = 1_000;
+
 const text = z.preprocess(
   (value) => notGiven(value) ? undefined : typeof value === "number" ? String(value) : value,
-  z.string("a text").optional(),
+  z.string("a text").max(MAX_TEXT_LENGTH, `a text of at most ${MAX_TEXT_LENGTH} characters`).optional(),
 );
 
 /** Numbers come as numbers from some modules and as text from others. */
@@ -150,7 +154,7 @@ function parse<T>(schema: z.ZodType<T>, parameters: Readonly<Record<string, unkn
   if (result.success) return result.data;
   const issue = result.error.issues[0];
   const name = String(issue?.path[0]);
-  throw new QueryError(`${name} must be ${issue?.message}, ${JSON.stringify(parameters[name])?.slice(0, 80)} came`);
+  throw new QueryError(`${name} must be ${issue?.message}, ${quoted(parameters[name])} came`);
 }
 
 function parseSort(value: string): Sort | undefined | null {

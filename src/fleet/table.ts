@@ -52,6 +52,14 @@ export class AgentTable {
     return named instanceof Set ? [...named] : [named];
   }
 
+  /** How many rows a query names by address or asset. */
+  countNamed({ ip, asset }: AgentQuery): number {
+    if (ip !== undefined) return this.#byIp.has(ip) ? 1 : 0;
+    const named = asset === undefined ? undefined : this.#byAsset.get(asset);
+    if (named === undefined) return 0;
+    return named instanceof Set ? named.size : 1;
+  }
+
   /** All rows in the order of their addresses; kept until a row comes or goes. */
   inOrder(): Agent[] {
     this.#inOrder ??= addressOrder([...this.#byIp.values()]);

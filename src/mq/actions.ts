@@ -11,7 +11,7 @@ import type { Outcome } from "./stats.ts";
 
 /** What the actions need. */
 export interface ActionsOptions {
-  readonly fleet: Pick<Fleet, "find" | "list" | "isWarming">;
+  readonly fleet: Pick<Fleet, "find" | "countNamed" | "list" | "isWarming">;
   readonly catalog: CatalogUpdates;
   readonly slices: Slices;
   readonly clock: Clock;
@@ -42,6 +42,8 @@ export interface Answer extends ReplyHead {
 const ROWS_PER_STEP = 32;
 /** How long the text of a list may get before it is put into bytes, characters. */
 const PIECE_LENGTH = 64 * 1024;
+/** How many refused entries of a catalog an answer names. */
+const SHOWN_REFUSALS = 1_000;
 /** What v0.3.3 modules show for an agent that is not there. */
 const NOT_FOUND = "[414.1]Agent Info Not Found";
 
@@ -101,13 +103,16 @@ export class Actions {
     const query = parseAgentQuery(call.params);
     const named = query.ip !== undefined || query.asset !== undefined;
     const now = this.#now();
-    if (named && query.sort === undefined) return this.#rows(this.#options.fleet.find(query, now), call, now);
+    // One asset name may stand for the whole fleet, by mistake or as an attack.
+    const few = named && this.#options.fleet.countNamed(query) <= ROWS_PER_STEP;
+    if (few && query.sort === undefined) return this.#rows(this.#options.fleet.find(query, now), call, now);
     const filtered = named || query.app !== undefined || query.cidr !== undefined || query.text !== undefined;
     // A question for nothing in particular finds nothing; the whole fleet is what agentList is for.
     return filtered ? this.#options.slices.run(this.#filteredInfo(call, query, now)) : this.#rows([], call, now);
   }
 
   *#filteredInfo(call: ActionCall, query: AgentQuery, now: Instant): Generator<void, Answer | undefined, void> {
+    if (this.#expired(call)) return undefined;
     const agents = yield* this.#options.fleet.list(query, now);
     if (this.#wantsObject(call.dialect)) {
       const newest = agents.reduce((a: Agent | undefined, b) => a && a.lastBeatMs >= b.lastBeatMs ? a : b, undefined);
@@ -179,7 +184,7 @@ export class Actions {
     if (outcome.result === "rejected") return this.refusal(call, `[400] ${outcome.reason}`);
     if (outcome.result === "deferred") return { outcome: "ok", result: '{"outcome":"deferred"}', flagged: true };
     const { result, apps, agents, refused } = outcome;
-    const text = JSON.stringify({ outcome: result, apps, agents, refused });
+    const text = JSON.stringify({ outcome: result, apps, agents, refused: refused.slice(0, SHOWN_REFUSALS) });
     if (result !== "held") return { outcome: "ok", result: text, flagged: true };
     const error = "[409] held back: too many agents would lose all apps, and supervisor did not confirm it";
     return { outcome: "refused", result: text, error };

@@ -50,7 +50,7 @@ export interface BrokerSettings {
 export interface BrokerPeers {
   readonly log: Logger;
   readonly clock: Clock;
-  readonly fleet: Pick<Fleet, "find" | "list" | "isWarming">;
+  readonly fleet: Pick<Fleet, "find" | "countNamed" | "list" | "isWarming">;
   readonly catalog: CatalogUpdates;
   readonly slices: Slices;
   /** A number in [0, 1) for the jitter of retries. */

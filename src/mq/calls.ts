@@ -80,7 +80,7 @@ export class Calls {
     if (cause instanceof QueryError) {
       return this.#answer(caller, call, this.#options.actions.refusal(call, `[400] ${cause.message}`));
     }
-    this.#options.log.error("mq: {action} for {from} failed: {cause}", {
+    this.#options.faults.error(`mq.failed.${labelOf(call.action)}`, "mq: {action} for {from} failed: {cause}", {
       action: call.action,
       from: caller.from,
       cause,
@@ -121,7 +121,7 @@ export class Calls {
   }
 
   #cast({ from, action, params }: Cast): void | Promise<void> {
-    const { stats, faults, actions, log } = this.#options;
+    const { stats, faults, actions } = this.#options;
     if (action !== "updateAppInfo" || actions.catalog.source === "local") {
       stats.ignored.useless_cast++;
       const why = action === "updateAppInfo" ? "the apps come from auth.localAppInfo" : "there is no such cast";
@@ -134,7 +134,7 @@ export class Calls {
     stats.casts++;
     return actions.catalog.offer(params).then(
       () => {},
-      (cause) => log.error("mq: updateAppInfo failed: {cause}", { cause }),
+      (cause) => faults.error("mq.updateAppInfo", "mq: updateAppInfo failed: {cause}", { cause }),
     );
   }
 }

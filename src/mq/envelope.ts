@@ -1,4 +1,6 @@
 import { isObject } from "../apps/entries.ts";
+import { quoted } from "../quoted.ts";
+import { shapeFault } from "./json_shape.ts";
 
 /**
  * The three forms in which modules ask and want to be answered (PROTOCOL.md section 2): `seed` has the call id in
@@ -55,8 +57,6 @@ const CALL_ID = /^[A-Za-z0-9_-]{1,64}$/;
 const MODULE_QUEUE = /^(heartbeat|supervisor)(\.|$)/;
 /** The longest mqkey that is taken for one, characters; it is part of every answer. */
 const MAX_KEY_LENGTH = 512;
-/** How much of a faulty value an error shows, characters. */
-const SHOWN = 80;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
@@ -68,13 +68,15 @@ export function parseRequest(content: Uint8Array, properties: RequestProperties,
   if (content.length > maxBytes) {
     return unread(properties, `[413] the message has ${content.length} bytes, at most ${maxBytes} are read`);
   }
+  const fault = shapeFault(content);
+  if (fault !== undefined) return unread(properties, `[400] the message has ${fault}`);
   let message: unknown;
   try {
     message = JSON.parse(utf8.decode(content));
   } catch {
     return unread(properties, "[400] the message must be JSON in UTF-8");
   }
-  if (!isObject(message)) return unread(properties, `[400] the message must be a JSON object, ${show(message)} came`);
+  if (!isObject(message)) return unread(properties, `[400] the message must be a JSON object, ${quoted(message)} came`);
   return message.mqtype === "cast" ? readCast(message) : readCall(message, properties);
 }
 
@@ -131,10 +133,14 @@ function addressOf({ replyTo, correlationId }: RequestProperties): Pick<Caller, 
 function addressFault({ replyTo, callId, from }: Caller): Parsed | undefined {
   if (replyTo !== undefined) {
     if (!MODULE_QUEUE.test(replyTo)) return undefined;
-    return { kind: "ignored", reason: "own_reply_queue", error: `reply_to is ${show(replyTo)}, a module's own queue` };
+    return {
+      kind: "ignored",
+      reason: "own_reply_queue",
+      error: `reply_to is ${quoted(replyTo)}, a module's own queue`,
+    };
   }
   if (callId !== undefined) return undefined;
-  const error = `a call from ${show(from)} says neither by id nor by reply_to where to answer`;
+  const error = `a call from ${quoted(from)} says neither by id nor by reply_to where to answer`;
   return { kind: "ignored", reason: "no_reply_address", error };
 }
 
@@ -143,24 +149,24 @@ function typeFault(mqtype: unknown, { callId }: Caller): string | undefined {
     return undefined;
   }
   return `[400] mqtype must be call, call.{id} with an id of 1 to 64 letters, digits, _ or -, or cast, ${
-    show(mqtype)
+    quoted(mqtype)
   } came`;
 }
 
 function keyFault(mqkey: unknown, parts: readonly string[]): string | undefined {
   if (parts.length < 3 || parts.length > 4) {
-    return `[400] mqkey must be {from}.heartbeat.{action}, with the call id behind it or not, ${show(mqkey)} came`;
+    return `[400] mqkey must be {from}.heartbeat.{action}, with the call id behind it or not, ${quoted(mqkey)} came`;
   }
   if (parts.length === 4 && callId(parts[3]) === undefined) {
-    return `[400] the fourth part of mqkey must be a call id of 1 to 64 letters, digits, _ or -, ${show(mqkey)} came`;
+    return `[400] the fourth part of mqkey must be a call id of 1 to 64 letters, digits, _ or -, ${quoted(mqkey)} came`;
   }
-  return parts[1] === MODULE ? undefined : `[404] this is ${MODULE}, the message is for ${show(parts[1])}`;
+  return parts[1] === MODULE ? undefined : `[404] this is ${MODULE}, the message is for ${quoted(parts[1])}`;
 }
 
 /** The parameters, or what is wrong with them. */
 function readParams(message: Record<string, unknown>, keyed: boolean): Params | string {
   const body = message.mqbody ?? {};
-  if (!isObject(body)) return `[400] mqbody must be an object, ${show(body)} came`;
+  if (!isObject(body)) return `[400] mqbody must be an object, ${quoted(body)} came`;
   if (!keyed) return body;
   const { mqkey: _key, mqtype: _type, mqbody: _body, ...fields } = message;
   return { ...fields, ...body };
@@ -172,11 +178,6 @@ function keyParts(mqkey: unknown): readonly string[] {
 
 function callId(text: string | undefined): string | undefined {
   return text !== undefined && CALL_ID.test(text) ? text : undefined;
-}
-
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? "nothing";
-  return text.length > SHOWN ? `${text.slice(0, SHOWN)}...` : text;
 }
 
 /** What stands in an answer beside its result. */

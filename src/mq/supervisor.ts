@@ -1,8 +1,10 @@
 import type { Channel, ConsumeMessage } from "amqplib";
 import { Buffer } from "node:buffer";
 import { isObject } from "../apps/entries.ts";
+import { quoted } from "../quoted.ts";
 import type { Broker } from "./broker.ts";
 import { explainFault } from "./faults.ts";
+import { shapeFault } from "./json_shape.ts";
 
 /** How long supervisor has for an answer, ms. */
 const TIMEOUT_MS = 5_000;
@@ -166,10 +168,12 @@ class Question {
     if (content.length > maxBodyBytes) {
       return new Error(`supervisor's answer has ${content.length} bytes, at most ${maxBodyBytes} are read`);
     }
+    const fault = shapeFault(content);
+    if (fault !== undefined) return new Error(`supervisor's answer has ${fault}`);
     const body = bodyOf(content);
     if (body === undefined) return undefined;
     if (body.flag === "false") {
-      return new Error(`supervisor answers with an error: ${String(body.error).slice(0, 200)}`);
+      return new Error(`supervisor answers with an error: ${errorText(body.error)}`);
     }
     return { form: fields.exchange === "" ? "reply_to" : "call_id", body };
   }
@@ -182,6 +186,10 @@ function bodyOf(content: Buffer): Record<string, unknown> | undefined {
   } catch {
     return undefined;
   }
+}
+
+function errorText(error: unknown): string {
+  return typeof error === "string" ? error.slice(0, 200) : quoted(error);
 }
 
 function randomId(): string {

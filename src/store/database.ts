@@ -189,12 +189,24 @@ function versionOf(db: DatabaseSync): number {
   return version;
 }
 
+/** A column that is a text whatever it holds: one bad row must not keep the others from being read. */
+function text(column: string): string {
+  return `CAST(coalesce(${column}, '') AS TEXT) AS ${column}`;
+}
+
+/** A column that is a time of JavaScript (ECMA-262, 21.4.1.1) whatever it holds. */
+function time(column: string): string {
+  return `max(0, min(8.64e15, coalesce(CAST(${column} AS REAL), 0)))`;
+}
+
 function prepareAll(db: DatabaseSync) {
   return {
     agents: prepare(
       db,
-      `SELECT row, ip, asset, version, apps, online, last_seen_ms AS lastSeenMs, since_ms AS sinceMs
-       FROM agents WHERE row > ? ORDER BY row LIMIT ?`,
+      `SELECT row, CAST(ip AS TEXT) AS ip, ${text("asset")}, ${text("version")}, ${text("apps")}, online,
+       ${time("last_seen_ms")} AS lastSeenMs, ${
+        time("since_ms")
+      } AS sinceMs FROM agents WHERE row > ? ORDER BY row LIMIT ?`,
     ),
     unsent: prepare(db, `SELECT row, ${EVENT_COLUMNS} FROM events WHERE sent = 0 AND row > ? ORDER BY row LIMIT ?`),
     catalogs: prepare(db, "SELECT * FROM catalogs ORDER BY id DESC"),

@@ -20,11 +20,25 @@ export interface PackedAgents {
   readonly shared: readonly string[];
 }
 
+/**
+ * Longer texts are not looked up, characters: V8 takes the length of a text of 16,384 characters or more for its hash,
+ * so that 2,000 different ones of one length, which any client of the beat port can send, took a minute.
+ */
+const MAX_SHARED_LENGTH = 8_192;
+
 /** Packs agents for the other thread. */
 export function packAgents(agents: readonly StoredAgent[]): PackedAgents {
   const places = new Uint32Array(agents.length * 4);
   const numbers = new Float64Array(agents.length * 3);
-  const shared = new Map<string, number>();
+  const shared: string[] = [];
+  const known = new Map<string, number>();
+  const placeOf = (text: string): number => {
+    const isShort = text.length <= MAX_SHARED_LENGTH;
+    const place = isShort ? known.get(text) : undefined;
+    if (place !== undefined) return place;
+    if (isShort) known.set(text, shared.length);
+    return shared.push(text) - 1;
+  };
   let names = "";
   let place = 0;
   let number = 0;
@@ -33,20 +47,13 @@ export function packAgents(agents: readonly StoredAgent[]): PackedAgents {
     names += agent.asset;
     places[place++] = agent.ip.length;
     places[place++] = agent.asset.length;
-    places[place++] = placeOf(agent.version, shared);
-    places[place++] = placeOf(agent.apps, shared);
+    places[place++] = placeOf(agent.version);
+    places[place++] = placeOf(agent.apps);
     numbers[number++] = agent.lastSeenMs;
     numbers[number++] = agent.sinceMs;
     numbers[number++] = agent.online ? 1 : 0;
   }
-  return { count: agents.length, names, places, numbers, shared: [...shared.keys()] };
-}
-
-function placeOf(text: string, shared: Map<string, number>): number {
-  const known = shared.get(text);
-  if (known !== undefined) return known;
-  shared.set(text, shared.size);
-  return shared.size - 1;
+  return { count: agents.length, names, places, numbers, shared };
 }
 
 /** The agents of a pack, in its order. */

@@ -1,6 +1,7 @@
 import { type Call, CallDecoder } from "./decoder.ts";
 import type { ReplyWriter } from "./encoder.ts";
 import {
+  BYTES_OF_CALL,
   CALLS_PER_TURN,
   MAX_PROXY_HEADER_BYTES,
   READ_BUFFER_BYTES,
@@ -60,7 +61,7 @@ export class Connection {
   #phase: keyof typeof TIMEOUT_REASON = "idle";
   #deadlineTick = 0;
   #writes = 0;
-  /** Pipelined calls answered since other connections had their turn. */
+  /** Pipelined or large calls answered since other connections had their turn. */
   #burst = 0;
   /** Bytes after the last good call were no call. */
   #fault: unknown;
@@ -177,6 +178,7 @@ export class Connection {
    * @returns false when there was none
    */
   #answer(): boolean {
+    const from = this.#start;
     let calls = 0;
     while (calls < CALLS_PER_TURN && this.#context.replies.length < WRITE_BATCH_BYTES) {
       const call = this.#decode();
@@ -184,7 +186,8 @@ export class Connection {
       this.#handle(call);
       calls++;
     }
-    if (calls > 1) this.#burst += calls;
+    const turn = Math.max(calls, Math.floor((this.#start - from) / BYTES_OF_CALL));
+    if (turn > 1) this.#burst += turn;
     return calls > 0;
   }
 
@@ -274,7 +277,8 @@ export class Connection {
   }
 }
 
-function isConnectionLoss(error: unknown): boolean {
+/** Whether an error of a socket only says that the other end is gone. */
+export function isConnectionLoss(error: unknown): boolean {
   return error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.ConnectionAborted ||
     error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.NotConnected ||
     error instanceof Deno.errors.TimedOut;

@@ -1,5 +1,5 @@
 import type { FaultLog } from "../log.ts";
-import { type AddressMatcher, Connection, type ConnectionContext } from "./connection.ts";
+import { type AddressMatcher, Connection, type ConnectionContext, isConnectionLoss } from "./connection.ts";
 import { ReplyWriter } from "./encoder.ts";
 import {
   DEFAULT_IDLE_TIMEOUT_MS,
@@ -150,6 +150,11 @@ export class BeatServer {
         this.#admit(await listener.accept());
       } catch (cause) {
         if (this.#listener !== listener) return;
+        if (isConnectionLoss(cause)) {
+          // A peer that was gone before it was accepted must not keep the others waiting.
+          this.#counters.refusals.connection_lost++;
+          continue;
+        }
         this.#faults.warn("beat_accept", "beat port: cannot accept connections at the moment: {cause}", { cause });
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
       }

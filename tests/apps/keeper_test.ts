@@ -292,6 +292,39 @@ Deno.test("SupervisorCatalog tells agents what a plain map would, whatever the l
   );
 });
 
+Deno.test("SupervisorCatalog keeps an app whose entry has no address that can be read", async () => {
+  using bench = new Bench();
+  await bench.offer([entry("a", "1", "10.0.0.1"), entry("b", "1", "10.0.0.1")]);
+  await bench.offer([entry("a", "2", "10.0.0.1"), entry("b", "2", "CX0001", null)]);
+  assert.deepEqual(bench.told("10.0.0.1"), { a: "2", b: "1" });
+  await bench.offer([entry("a", "2", "10.0.0.1"), entry("b", "2")]);
+  assert.deepEqual(bench.told("10.0.0.1"), { a: "2" });
+});
+
+Deno.test("SupervisorCatalog keeps the apps that a list with a nameless entry does not mention", async () => {
+  using bench = new Bench();
+  await bench.offer([entry("a", "1", "10.0.0.1", "10.0.0.2"), entry("b", "1", "10.0.0.1")]);
+  await bench.offer([entry("a", "2", "10.0.0.1"), { app: null, version: "2", agentList: ["10.0.0.1"] }]);
+  assert.deepEqual([bench.told("10.0.0.1"), bench.told("10.0.0.2")], [{ a: "2", b: "1" }, {}]);
+});
+
+Deno.test("SupervisorCatalog takes one agent with 20,000 apps", async () => {
+  using bench = new Bench();
+  const outcome = await bench.offer(Array.from({ length: 20_000 }, (_, i) => entry(`app${i}`, "1", "10.0.0.1")));
+  assert.equal(outcome.result, "applied");
+  assert.equal(Object.keys(bench.told("10.0.0.1") as object).length, 20_000);
+});
+
+Deno.test("SupervisorCatalog writes a few lines however often it is offered what cannot be used", async () => {
+  using bench = new Bench();
+  for (let time = 0; time < 100; time++) {
+    await bench.keeper.offer(JSON.parse("[".repeat(50_000) + "]".repeat(50_000)));
+    await bench.offer([{ app: "x".repeat(1_000) }]);
+  }
+  assert.ok(bench.log.lines.length < 10, bench.log.lines.join("\n"));
+  assert.ok(bench.log.lines.every((line) => line.length < 400));
+});
+
 Deno.test("LocalCatalog tells every agent the same and takes nothing in", async () => {
   const catalog = new LocalCatalog({ app1: "1.0.1", app2: "1.0.2" });
   const told = (ip: string) => new TextDecoder().decode(catalog.current.for(ip).reply);

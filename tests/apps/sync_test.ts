@@ -204,3 +204,23 @@ Deno.test("SupervisorSync begins with no cast that waited", async () => {
   assert.deepEqual(offered, ["answer"]);
   assert.equal(log.matching(/WRN.*a cast that may be old is left alone/).length, 1);
 });
+
+Deno.test("SupervisorSync begins with no cast, however long supervisor is away, but asks for each", async () => {
+  using log = new MemoryLog();
+  let asked = 0;
+  const offered: unknown[] = [];
+  const sync = newSync(log, {
+    ask: () => (asked++, Promise.reject(new Error("gone"))),
+    offer: (body) => (offered.push(body), APPLIED),
+  });
+  sync.now();
+  await waitFor(() => asked === 1, { timeoutMs: 5_000, what: "the first question" });
+  assert.equal((await sync.offer(cast("a"))).result, "deferred");
+  await waitFor(() => asked >= 2, { timeoutMs: 5_000, what: "a question for the cast" });
+  await waitFor(() => log.matching(/WRN.*cast that may be old is left alone/).length > 0, {
+    timeoutMs: 5_000,
+    what: "the cast is left alone",
+  });
+  sync.pause();
+  assert.deepEqual(offered, []);
+});

@@ -87,6 +87,10 @@ Deno.test("parseInstalledApps keeps what can be read and tells the rest", () => 
     ["null", "{}", /not a JSON object/],
     ["{a:1}", "{}", /not JSON/],
     ["[".repeat(30_000), "{}", /not JSON/],
+    [`{"${"x".repeat(1_000)}":"1"}`, `{"${"x".repeat(1_000)}":"1"}`, undefined],
+    // What V8 is slow to look up.
+    [`{"${"x".repeat(1_001)}":"1"}`, "{}", /text of more than 1000 characters/],
+    [`{"a":"${'\\"'.repeat(1_001)}"}`, "{}", /text of more than 1000 characters/],
   ];
   for (const [text, json, fault] of cases) {
     const apps = parseInstalledApps(text);
@@ -116,6 +120,7 @@ Deno.test("parseAgentQuery and parsePage name the parameter that cannot be used"
     [{ pagesize: "ten" }, /pagesize must be a whole number, 1 or more, "ten" came/],
     [{ pagenumber: 1.5 }, /pagenumber must be a whole number/],
     [{ ip: ["10.0.0.1"] }, /ip must be a text, \["10\.0\.0\.1"\] came/],
+    [{ cidr: "10.0.0.1,".repeat(200) }, /cidr must be a text of at most 1000 characters, "10\.0/],
     [{ state: "gone" }, /state must be one of online, suspect, offline, all, "gone" came/],
     [{ state: "constructor" }, /state must be one of/],
     [{ cidr: "10.0.0.0/99" }, /cidr must be an address range/],

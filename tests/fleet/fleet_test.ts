@@ -303,3 +303,40 @@ Deno.test("Fleet reports every change exactly once and in order", () => {
     }
   }));
 });
+
+Deno.test("Fleet leaves out app maps for which there is no room, and takes them again when there is", () => {
+  const clock = new FakeClock();
+  const fleet = new Fleet(fleetOptions({ timeoutMs: TIMEOUT_MS, retentionMs: RETENTION_MS, maxAppsLength: 500 }));
+  const apps = (number: number) => `{"app":"${"x".repeat(100)}${number}"}`;
+  const shown = (ip: string) => fleet.get(ip, clock.now)?.appsJson;
+  for (let round = 0; round < 3; round++) {
+    for (let number = 1; number <= 5; number++) fleet.beat(beat(`10.0.0.${number}`, { apps: apps(number) }), clock.now);
+  }
+  // Room is asked for twice the length, for the map as it came and as it is shown.
+  assert.deepEqual([1, 2, 3, 4, 5].map((number) => shown(`10.0.0.${number}`)), [1, 2, 3].map(apps).concat("{}", "{}"));
+  assert.match(fleet.get("10.0.0.5", clock.now)?.appsFault ?? "", /too large/);
+  fleet.forget("10.0.0.1", clock.now);
+  fleet.beat(beat("10.0.0.2", { apps: "{}" }), clock.now);
+  fleet.beat(beat("10.0.0.5", { apps: apps(5) }), clock.now);
+  assert.equal(shown("10.0.0.5"), apps(5));
+  assert.equal(fleet.get("10.0.0.5", clock.now)?.appsFault, undefined);
+});
+
+Deno.test("Fleet restores no row whose address is none", () => {
+  const clock = new FakeClock();
+  const fleet = newFleet();
+  const row = { asset: "", version: "", apps: "{}", online: true, lastSeenMs: 0, sinceMs: 0 };
+  fleet.restore([{ ...row, ip: '","x":"' }, { ...row, ip: "10.0.0.1" }, { ...row, ip: "::FFFF:10.0.0.2" }], clock.now);
+  assert.deepEqual(listed(fleet, { state: "all" }, clock), ["10.0.0.1"]);
+});
+
+Deno.test("Fleet counts the rows that a query names", () => {
+  const clock = new FakeClock();
+  const fleet = newFleet();
+  for (const number of [1, 2, 3]) {
+    fleet.beat(beat(`10.0.0.${number}`, { asset: number < 3 ? "two" : "one" }), clock.now);
+  }
+  const counts = [{ asset: "two" }, { asset: "one" }, { asset: "none" }, { ip: "10.0.0.1" }, { ip: "10.0.0.9" }, {}]
+    .map((parameters) => fleet.countNamed(parseAgentQuery(parameters)));
+  assert.deepEqual(counts, [2, 1, 0, 1, 0, 0]);
+});

@@ -76,7 +76,8 @@ export const SERVING: BrokerCases = {
   },
 
   "a fault of ours is answered [500], logged and acknowledged": async (rabbit) => {
-    const broken: Pick<Fleet, "find" | "list" | "isWarming"> = {
+    const broken: Pick<Fleet, "find" | "countNamed" | "list" | "isWarming"> = {
+      countNamed: () => 1,
       isWarming: () => false,
       find: () => {
         throw new Error("the table is on fire");

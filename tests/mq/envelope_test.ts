@@ -113,3 +113,28 @@ Deno.test("frameReply makes JSON of whatever the caller calls itself", () => {
     else assert.deepEqual([reply.mqtype, reply.mqflag], ["cast", "cast"]);
   }));
 });
+
+Deno.test("parseRequest refuses JSON that nobody could parse in time, by its shape", () => {
+  const read = (text: string) => parseRequest(encoder.encode(text), { replyTo: "q" }, 4 * MAX);
+  const call = (params: string) => read(`{"mqkey":"a.heartbeat.x","mqtype":"call","mqbody":${params}}`);
+  const lists = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
+  const rows: [string, string, RegExp][] = [
+    [`{"a":${lists(30)}}`, `{"a":${lists(31)}}`, /^\[400\] .* 32 levels/],
+    [`{"a":[${"[],".repeat(99_996)}[]]}`, `{"a":[${"[],".repeat(99_997)}[]]}`, /^\[400\] .* 100000 objects and lists/],
+    [
+      `{${'"a":1,'.repeat(99_000)}"b":2}`,
+      `{${'"":1,'.repeat(150_000)}"b":${`{${'"":1,'.repeat(150_000)}"c":3}`}}`,
+      /keys/,
+    ],
+    [`{"a":"${"x".repeat(8_192)}"}`, `{"a":"${"x".repeat(8_193)}"}`, /^\[400\] .* text of more than 8192 bytes/],
+    ['{"a":"\\"[{:\\\\"}', `{"${'\\"'.repeat(5_000)}":1}`, /text of more/],
+  ];
+  for (const [good, bad, error] of rows) {
+    assert.equal(call(good).kind, "call", good.slice(0, 40));
+    const refused = call(bad);
+    assert.ok(refused.kind === "refused");
+    assert.match(refused.error, error);
+  }
+  assert.equal(read(lists(200_000)).kind, "refused");
+  assert.equal(call(lists(20)).kind, "refused");
+});

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
 import type { StoredAgent } from "../../src/fleet/stored.ts";
+import { packAgents, unpackAgents } from "../../src/store/rows.ts";
 import { agent, agents, batch, byAddress, event, Place } from "./harness.ts";
 
 Deno.test("Store makes its folder for its owner only and remembers nothing at first", async () => {
@@ -202,4 +203,38 @@ Deno.test("Store.backup refuses a file that exists and a folder that does not", 
   assert.equal(Deno.readTextFileSync(`${place.dir}/there`), "mine");
   await assert.rejects(store.backup(`${place.dir}/no/such`), /No such file or directory/);
   assert.equal(await store.write(batch({ agents: agents(1) })), true);
+});
+
+Deno.test("Store gives back every agent, whatever one row holds", async () => {
+  await using place = new Place();
+  const { store } = await place.open();
+  await store.write(batch({ agents: agents(3) }));
+  await store.close();
+  for (
+    const change of [
+      "asset = NULL, version = NULL, apps = NULL",
+      "last_seen_ms = NULL, since_ms = 'never'",
+      "last_seen_ms = 9e18, since_ms = -9223372036854775808",
+      "asset = x'00ff', version = 1.5, apps = x'7b7d'",
+    ]
+  ) {
+    const db = new DatabaseSync(place.file);
+    db.exec(`UPDATE agents SET ${change} WHERE ip = '${agent(1).ip}'`);
+    db.close();
+    const rows = await place.remembered();
+    assert.equal(rows.length, 3, change);
+    for (const row of rows) {
+      for (const text of [row.asset, row.version, row.apps]) assert.equal(typeof text, "string", change);
+      for (const ms of [row.lastSeenMs, row.sinceMs]) assert.ok(!Number.isNaN(new Date(ms).getTime()), change);
+    }
+  }
+});
+
+Deno.test("packAgents looks up short texts only", () => {
+  // V8 compares a text of 16,384 characters or more with all that it knows of the same length.
+  for (const [length, shared] of [[8_192, 2], [8_193, 4]] as const) {
+    const rows = [1, 2, 3].map((number) => agent(number, { version: "1", apps: "x".repeat(length) }));
+    assert.equal(packAgents(rows).shared.length, shared);
+    assert.deepEqual([...unpackAgents(packAgents(rows))], rows);
+  }
 });

@@ -313,6 +313,22 @@ Deno.test("BeatServer closes a proxy that stops in the middle of its header", as
   assert.equal(test.stats.refusals.request_timeout, 1);
 });
 
+/** Connects and resets at once, in Perl (part of every Debian), since Deno cannot set SO_LINGER. */
+const RESETS = `use IO::Socket::INET; use Socket qw(SOL_SOCKET SO_LINGER); for (1 .. $ARGV[1]) {
+  my $peer = IO::Socket::INET->new(PeerAddr => "127.0.0.1", PeerPort => $ARGV[0]) or die $!;
+  setsockopt($peer, SOL_SOCKET, SO_LINGER, pack("ii", 1, 0)) or die $!; close $peer; }`;
+
+Deno.test("BeatServer serves others at once behind peers that were reset before they are accepted", async () => {
+  await using test = new TestServer();
+  // This thread accepts nobody meanwhile.
+  const { success } = new Deno.Command("perl", { args: ["-e", RESETS, String(test.address.port), "60"] }).outputSync();
+  assert.ok(success);
+  // The agent waits 5 s; each of the others used to cost it 0.1 s.
+  assert.equal((await beat(test.address, AGENT)).text, '{"data":{}}');
+  assert.ok(test.stats.refusals.connection_lost > 50);
+  assert.deepEqual(test.log.lines, []);
+});
+
 Deno.test("BeatServer stop closes idle connections, lets a begun request end, and frees the port", async () => {
   await using test = new TestServer();
   const { address } = test;
