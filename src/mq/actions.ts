@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import type { CatalogUpdates, OfferOutcome } from "../apps/keeper.ts";
 import type { Clock } from "../clock.ts";
 import type { Agent, Instant } from "../fleet/agent.ts";
@@ -7,6 +6,7 @@ import { type AgentQuery, type Page, parseAgentQuery, parsePage } from "../fleet
 import { agentRow } from "../fleet/row.ts";
 import type { Slices } from "../slices.ts";
 import type { Dialect, Params, ReplyHead } from "./envelope.ts";
+import { ListBody } from "./list_body.ts";
 import type { Outcome } from "./stats.ts";
 
 /** What the actions need. */
@@ -34,8 +34,8 @@ export interface ActionCall {
 /** The answer to a call, ready to be framed in the caller's dialect. */
 export interface Answer extends ReplyHead {
   readonly outcome: Outcome;
-  /** JSON text: a string, or for long lists its UTF-8 bytes in pieces. */
-  readonly result: string | readonly Buffer[];
+  /** JSON text: a string, or for long lists its bytes. */
+  readonly result: string | ListBody;
 }
 
 /** How many rows are written between two places where a list may be interrupted, about 100 us. */
@@ -80,11 +80,6 @@ export class Actions {
   /** Whether lists may lack agents that had no chance to beat yet. */
   get warming(): boolean {
     return this.#options.fleet.isWarming(this.#now());
-  }
-
-  /** Joins the pieces of a long answer, a slice at a time: 25 MB at once would hold beats up for 30 ms. */
-  join(pieces: readonly Buffer[]): Promise<Buffer> {
-    return this.#options.slices.run(joined(pieces));
   }
 
   /** An error answer, with the empty result that readers of this action expect. */
@@ -153,23 +148,24 @@ export class Actions {
     agents: readonly Agent[],
     call: ActionCall,
     now: Instant,
-  ): Generator<void, string | Buffer[] | undefined, void> {
-    const pieces: Buffer[] = [];
+  ): Generator<void, string | ListBody | undefined, void> {
+    let body: ListBody | undefined;
     let text = "[";
     for (const [i, agent] of agents.entries()) {
       text += i === 0 ? agentRow(agent, now) : `,${agentRow(agent, now)}`;
       if (i % ROWS_PER_STEP !== ROWS_PER_STEP - 1) continue;
       if (text.length >= PIECE_LENGTH) {
         if (this.#expired(call)) return undefined;
-        pieces.push(Buffer.from(text));
+        body ??= new ListBody();
+        body.append(text, (i + 1) / agents.length);
         text = "";
       }
       yield;
     }
     text += "]";
-    if (pieces.length === 0) return text;
-    pieces.push(Buffer.from(text));
-    return pieces;
+    if (body === undefined) return text;
+    body.append(text, 1);
+    return body;
   }
 
   async #updateAppInfo(call: ActionCall): Promise<Answer> {
@@ -201,14 +197,4 @@ export class Actions {
   #now(): Instant {
     return { monotonic: this.#options.clock.monotonic(), wall: this.#options.clock.wall() };
   }
-}
-
-function* joined(pieces: readonly Buffer[]): Generator<void, Buffer, void> {
-  const whole = Buffer.allocUnsafe(pieces.reduce((length, piece) => length + piece.length, 0));
-  let length = 0;
-  for (const piece of pieces) {
-    length += piece.copy(whole, length);
-    yield;
-  }
-  return whole;
 }

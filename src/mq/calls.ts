@@ -4,6 +4,7 @@ import { QueryError } from "../fleet/query.ts";
 import type { FaultLog, Logger } from "../log.ts";
 import type { ActionCall, Actions, Answer } from "./actions.ts";
 import { type Caller, frameReply, type Parsed, parseRequest } from "./envelope.ts";
+import { ListBody } from "./list_body.ts";
 import type { Replies } from "./replies.ts";
 import { type Action, ACTIONS, type MqStats } from "./stats.ts";
 
@@ -76,7 +77,7 @@ export class Calls {
     this.#answer(caller, call, this.#options.actions.refusal(call, error));
   }
 
-  #fail(caller: Caller, call: ActionCall, cause: unknown): void | Promise<void> {
+  #fail(caller: Caller, call: ActionCall, cause: unknown): void {
     if (cause instanceof QueryError) {
       return this.#answer(caller, call, this.#options.actions.refusal(call, `[400] ${cause.message}`));
     }
@@ -86,10 +87,10 @@ export class Calls {
       cause,
     });
     const answer = this.#options.actions.refusal(call, "[500] a fault in elves-heartbeat; its log has more");
-    return this.#answer(caller, call, { ...answer, outcome: "failed" });
+    this.#answer(caller, call, { ...answer, outcome: "failed" });
   }
 
-  #answer(caller: Caller, call: ActionCall, answer: Answer | undefined): void | Promise<void> {
+  #answer(caller: Caller, call: ActionCall, answer: Answer | undefined): void {
     const { stats, actions } = this.#options;
     if (answer === undefined) {
       stats.repliesLost.expired++;
@@ -98,9 +99,12 @@ export class Calls {
     stats.calls[labelOf(call.action)][answer.outcome]++;
     const marked = LISTS.has(call.action) ? { ...answer, warming: actions.warming } : answer;
     const { before, after } = frameReply(caller, marked);
-    if (typeof answer.result === "string") return this.#send(caller, call, Buffer.from(before + answer.result + after));
-    return actions.join([Buffer.from(before), ...answer.result, Buffer.from(after)])
-      .then((content) => this.#send(caller, call, content));
+    const { result } = answer;
+    this.#send(
+      caller,
+      call,
+      result instanceof ListBody ? result.framed(before, after) : Buffer.from(before + result + after),
+    );
   }
 
   #send(caller: Caller, call: ActionCall, content: Buffer): void {
