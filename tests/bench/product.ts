@@ -30,6 +30,8 @@ export async function startProduct(how: "source" | "binary", rabbit: RabbitServe
     : new Child(Deno.execPath(), ["run", "--no-prompt", "--allow-all", MAIN, ...run]);
   try {
     const [, port] = await process.wrote(/beats on \S+:(\d+)/);
+    // A call before that would find no queue and get no answer.
+    await process.wrote(/mq: connected/);
     const mqUrl = `${rabbit.url}/${vhost}`;
     return { process, port: Number(port), mqUrl, [Symbol.asyncDispose]: () => stop(process, folder) };
   } catch (cause) {
