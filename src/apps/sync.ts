@@ -34,6 +34,8 @@ export class SupervisorSync implements CatalogUpdates {
   /** The answer to the question under way may be older than what has come meanwhile. */
   #askAgain = false;
   #paused = true;
+  /** Whether it was logged, since supervisor answered last, that casts are left alone. */
+  #toldLeftAlone = false;
   /** How many connections were lost. */
   #losses = 0;
   /** Whether supervisor has answered, or failed to, since the (re)connection. */
@@ -90,6 +92,7 @@ export class SupervisorSync implements CatalogUpdates {
       const outcome = await this.#options.catalog.offer(answer, "supervisor");
       if (outcome.result === "rejected") throw new Error(`its answer cannot be used: ${outcome.reason}`);
       this.#failures = 0;
+      this.#toldLeftAlone = false;
       if (!this.#askAgain && losses === this.#losses) this.#settle();
       this.#schedule(this.#options.intervalMs());
     } catch (cause) {
@@ -114,6 +117,8 @@ export class SupervisorSync implements CatalogUpdates {
     const kept = this.#settle();
     if (kept === undefined) return;
     if (catalog.current === undefined) {
+      if (this.#toldLeftAlone) return;
+      this.#toldLeftAlone = true;
       log.warn("catalog: a cast that may be old is left alone, as none is known yet; waiting for supervisor's answer");
       return;
     }

@@ -109,8 +109,18 @@ export const znodePath: ValueType<string> = value("a ZooKeeper path such as /elv
 /** An http or https address. */
 export const url: ValueType<URL> = value("an address such as https://host/path", (text) => {
   const parsed = URL.canParse(text) ? new URL(text) : undefined;
+  if (parsed !== undefined && !isEncoded(parsed.username + parsed.password)) return undefined;
   return parsed?.protocol === "http:" || parsed?.protocol === "https:" ? parsed : undefined;
 });
+
+function isEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** ZooKeeper servers in the form of a connect string. */
 export const connectString: ValueType<string> = value("ZooKeeper servers such as a:2181,b:2181", (text) => {

@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net";
+import { canonicalAddress } from "../fleet/address.ts";
 import { MAX_PROXY_HEADER_BYTES } from "./limits.ts";
 import { readText } from "./text.ts";
 import { WireError } from "./wire.ts";
@@ -54,7 +55,7 @@ function version1Client([, protocol, source = "", destination = "", ...ports]: s
   if (isAddress === undefined) throw bad("an unknown protocol");
   if (!isAddress(source) || !isAddress(destination)) throw bad("no addresses of its protocol");
   if (ports.length !== 2 || !ports.every(isPort)) throw bad("no two ports");
-  return source;
+  return canonical(source);
 }
 
 function isPort(text: string): boolean {
@@ -84,8 +85,14 @@ function version2Client(family: number, addresses: Uint8Array): string | undefin
   if (addresses.length < (family === 1 ? 12 : 36)) throw bad(`${addresses.length} bytes of addresses`);
   if (family === 1) return addresses.subarray(0, 4).join(".");
   const words = Array.from({ length: 8 }, (_, i) => (addresses[2 * i]! << 8 | addresses[2 * i + 1]!).toString(16));
-  // The URL parser gives the canonical form of RFC 5952.
-  return new URL(`http://[${words.join(":")}]`).hostname.slice(1, -1);
+  return canonical(words.join(":"));
+}
+
+/** One spelling, as the address is compared with thrift.allow and with what the agent claims. */
+function canonical(address: string): string {
+  const client = canonicalAddress(address);
+  if (client === undefined) throw bad("an address with a zone");
+  return client;
 }
 
 function requireSignature(signature: Uint8Array, bytes: Uint8Array, start: number, end: number): void {

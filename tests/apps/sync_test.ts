@@ -221,6 +221,11 @@ Deno.test("SupervisorSync begins with no cast, however long supervisor is away, 
     timeoutMs: 5_000,
     what: "the cast is left alone",
   });
+  for (let question = 3; question <= 5; question++) {
+    await sync.offer(cast("b"));
+    await waitFor(() => asked >= question, { timeoutMs: 5_000, what: "a question for each cast" });
+  }
   sync.pause();
   assert.deepEqual(offered, []);
+  assert.equal(log.matching(/left alone/).length, 1);
 });

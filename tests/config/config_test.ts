@@ -188,6 +188,10 @@ Deno.test("readConfig reads several RabbitMQ hosts, with ports and IPv6", () => 
     port: undefined,
   }]);
   assert.match(faultsOf(LEAST.replace("10.0.0.1", "a:0"))[0] ?? "", /mq\.ip must be host or host:port/);
+  // What cannot be sent as basic authentication.
+  const login = faultsOf(`${LEAST}events.webhook = https://user:s3cret%zz@host/\n`);
+  assert.match(login[0] ?? "", /events\.webhook must be an address/);
+  assert.doesNotMatch(login.join(), /s3cret/);
 });
 
 Deno.test("readConfig does not throw, whatever the text", () => {

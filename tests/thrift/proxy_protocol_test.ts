@@ -23,6 +23,25 @@ const GOOD: { what: string; bytes: Uint8Array; client: string | undefined }[] = 
     client: "203.0.113.7",
   },
   { what: "version 1, IPv6", bytes: utf8.encode("PROXY TCP6 2001:db8::7 ::1 40000 11102\r\n"), client: "2001:db8::7" },
+  {
+    what: "version 1, IPv6 in another spelling",
+    bytes: utf8.encode("PROXY TCP6 2001:DB8:0::0007 ::1 40000 11102\r\n"),
+    client: "2001:db8::7",
+  },
+  {
+    what: "version 1, IPv4 in IPv6",
+    bytes: utf8.encode("PROXY TCP6 ::ffff:203.0.113.7 ::1 40000 11102\r\n"),
+    client: "203.0.113.7",
+  },
+  {
+    what: "version 2, IPv4 in IPv6",
+    bytes: proxyHeader2(
+      1,
+      0x21,
+      Uint8Array.of(...new Array(10).fill(0), 255, 255, 203, 0, 113, 7, ...new Array(20).fill(0)),
+    ),
+    client: "203.0.113.7",
+  },
   { what: "version 1, unknown", bytes: utf8.encode("PROXY UNKNOWN\r\n"), client: undefined },
   { what: "version 1, unknown with the rest", bytes: utf8.encode("PROXY UNKNOWN ::1 ::1 1 2\r\n"), client: undefined },
   { what: "version 2, IPv4", bytes: proxyHeader2(1, 0x11, V4), client: "203.0.113.7" },
@@ -35,6 +54,7 @@ const BAD: { what: string; bytes: Uint8Array }[] = [
   { what: "an HTTP verb that begins with P", bytes: utf8.encode("POST / HTTP/1.1\r\n") },
   { what: "an unknown protocol", bytes: utf8.encode("PROXY UDP4 1.2.3.4 1.2.3.4 1 2\r\n") },
   { what: "an address of the other family", bytes: utf8.encode("PROXY TCP4 ::1 ::1 1 2\r\n") },
+  { what: "a zone", bytes: utf8.encode("PROXY TCP6 fe80::1%eth0 ::1 1 2\r\n") },
   { what: "no address", bytes: utf8.encode("PROXY TCP4 host.example 1.2.3.4 1 2\r\n") },
   { what: "a missing port", bytes: utf8.encode("PROXY TCP4 1.2.3.4 1.2.3.4 1\r\n") },
   { what: "a port above 65535", bytes: utf8.encode("PROXY TCP4 1.2.3.4 1.2.3.4 1 65536\r\n") },
