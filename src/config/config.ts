@@ -102,7 +102,9 @@ class Reader {
     if (given === undefined) return undefined;
     const result = setting.type.safeParse(given);
     if (result.success) return result.data;
-    const came = setting.secret ? "another value came (not shown)" : `${JSON.stringify(given)} came`;
+    // A login in an address, where none belongs, is still a secret.
+    const shown = JSON.stringify(given.replace(/\/\/[^@\s]*@/, "//(hidden)@"));
+    const came = setting.secret ? "another value came (not shown)" : `${shown} came`;
     this.#fault(key, `must be ${result.error.issues[0]?.message}, ${came}`);
     return undefined;
   }

@@ -126,7 +126,7 @@ Deno.test("readConfig tells all faults at once, each with line, what was require
 });
 
 Deno.test("readConfig never shows a secret", () => {
-  const text = "mq.ip = a b\nmq.pasword = hunter2\nmq.password = \\u12 hunter2\n";
+  const text = "mq.ip = amqp://elves:hunter2@a:5672\nmq.pasword = hunter2\nmq.password = \\u12 hunter2\n";
   const result = readConfig(text, NO_FILES);
   assert.doesNotMatch(JSON.stringify(result), /hunter2/);
 });

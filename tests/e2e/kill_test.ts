@@ -18,7 +18,7 @@ const FIRST_AGENTS = 2_000;
 const CHANGE = 20;
 /** Rounds in which agents die; the others leave time for all of them to be called offline. */
 const LAST_DEATHS = 10;
-const TIMEOUT_MS = 12_000;
+const TIMEOUT_MS = 20_000;
 /** What a crash may take, ms. */
 const LOSS_MS = 1_000;
 
