@@ -129,10 +129,8 @@ export class FaultLog {
     }
     if (this.#faults.size >= MAX_FAULTS) this.#faults.clear();
     this.#faults.set(kind, { silentUntil: now + FAULT_SILENCE_MS, suppressed: 0 });
-    if (fault === undefined || fault.suppressed === 0) this.#log[level](message, properties);
-    else {this.#log[level](`${message} ({suppressed} more since the last line)`, {
-        ...properties,
-        suppressed: fault.suppressed,
-      });}
+    if (fault === undefined || fault.suppressed === 0) return this.#log[level](message, properties);
+    const { suppressed } = fault;
+    this.#log[level](`${message} ({suppressed} more since the last line)`, { ...properties, suppressed });
   }
 }

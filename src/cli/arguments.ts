@@ -1,3 +1,4 @@
+import { errorText } from "../error_text.ts";
 import { parseArgs } from "node:util";
 
 /** The words that the program understands. */
@@ -51,7 +52,7 @@ export function parseArguments(args: readonly string[], defaultConfig: string): 
       },
     });
   } catch (cause) {
-    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+    throw new UsageError(errorText(cause), { cause });
   }
   const { values, positionals } = parsed;
   const [word = values.help ? "help" : values.version ? "version" : "run", ...rest] = positionals;

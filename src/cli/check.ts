@@ -1,3 +1,4 @@
+import { errorText } from "../error_text.ts";
 import { brokerSettings } from "../options.ts";
 import { zookeeperEnabled } from "../config/config.ts";
 import { loadConfig } from "../config/file.ts";
@@ -44,7 +45,7 @@ async function tryBroker(settings: Settings): Promise<Line[]> {
       try {
         return `${name}: ${await probeBroker(host, broker)}`;
       } catch (cause) {
-        throw new Error(`${name}: ${textOf(cause)}`, { cause });
+        throw new Error(`${name}: ${errorText(cause)}`, { cause });
       }
     })
   ));
@@ -75,7 +76,7 @@ async function tryBeatPort(settings: Settings): Promise<Line[]> {
     } catch (cause) {
       if (!(cause instanceof Deno.errors.AddrInUse)) {
         throw new Error(
-          `${hostname}:${port} cannot be opened (thrift.heartbeat.host, thrift.heartbeat.port): ${textOf(cause)}`,
+          `${hostname}:${port} cannot be opened (thrift.heartbeat.host, thrift.heartbeat.port): ${errorText(cause)}`,
         );
       }
     }
@@ -98,20 +99,16 @@ async function tryDataDir(settings: Settings): Promise<Line[]> {
         return `${dir} can be written by this user`;
       } catch (cause) {
         if (cause instanceof Deno.errors.NotFound) return `${dir} is not there yet (made at the start)`;
-        throw new Error(`${dir} cannot be written by this user (data.dir): ${textOf(cause)}`);
+        throw new Error(`${dir} cannot be written by this user (data.dir): ${errorText(cause)}`);
       }
     }),
   ];
-}
-
-function textOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 async function attempt(what: string, operation: () => Promise<string>): Promise<Line> {
   try {
     return { verdict: "ok", what, text: await operation() };
   } catch (cause) {
-    return { verdict: "FAULT", what, text: textOf(cause) };
+    return { verdict: "FAULT", what, text: errorText(cause) };
   }
 }

@@ -1,3 +1,4 @@
+import { errorText } from "../error_text.ts";
 import { nearest } from "./nearest.ts";
 import { type Property, type ReadProperties, readProperties, withoutComment } from "./properties.ts";
 import { type Key, KEYS, settingOf, type Settings } from "./schema.ts";
@@ -122,7 +123,7 @@ class Reader {
       if (value === "") this.#fault(file, `must name a file that holds ${secret}, ${path} is empty`);
       return { ...settings, [secret]: value };
     } catch (cause) {
-      this.#fault(file, `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
+      this.#fault(file, `cannot be read: ${errorText(cause)}`);
       return { ...settings, [secret]: "" };
     }
   }
@@ -159,7 +160,7 @@ class Reader {
     try {
       this.#files.readFile(path);
     } catch (cause) {
-      this.#fault(key, `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
+      this.#fault(key, `cannot be read: ${errorText(cause)}`);
     }
   }
 

@@ -1,3 +1,4 @@
+import { errorText } from "../error_text.ts";
 import { MIN_RETRY_MS } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { FleetEvent } from "../fleet/events.ts";
@@ -113,7 +114,7 @@ export class Webhook implements EventSink {
 
 /** What failed and why, without the address, which Deno puts into it: its path often is a secret too. */
 function explain(cause: unknown): string {
-  const own = cause instanceof Error ? cause.message : String(cause);
+  const own = errorText(cause);
   const text = own.replaceAll(/ for url \(\S*\)/g, "").replaceAll(/https?:\/\/\S+/g, "the webhook");
   return cause instanceof Error && cause.cause !== undefined ? `${text}: ${explain(cause.cause)}` : text;
 }

@@ -1,3 +1,4 @@
+import { errorText } from "../error_text.ts";
 import { canonicalAddress } from "./address.ts";
 
 /** The longest asset name, characters (PROTOCOL.md section 1). */
@@ -79,7 +80,7 @@ export function parseInstalledApps(text: string): InstalledApps {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    return { json: "{}", fault: `apps is not JSON: ${cause instanceof Error ? cause.message : String(cause)}` };
+    return { json: "{}", fault: `apps is not JSON: ${errorText(cause)}` };
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return { json: "{}", fault: "apps is not a JSON object" };

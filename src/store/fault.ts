@@ -1,3 +1,5 @@
+import { errorText } from "../error_text.ts";
+
 /**
  * What a fault asks for: `damaged`, the file is set aside and made anew; `gone`, it is made anew; `full`, the same again
  * later; `disk`, open again later; `inUse`, the folder belongs to another process.
@@ -23,7 +25,7 @@ const FULL = /database or disk is full|No space left on device/;
 /** Names the reaction that an error of SQLite or the file system asks for. */
 export function faultOf(cause: unknown): StoreFault {
   if (cause instanceof StoreFault) return cause;
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const message = errorText(cause);
   const kind = DAMAGED.test(message) ? "damaged" : FULL.test(message) ? "full" : "disk";
   return new StoreFault(kind, message, { cause });
 }

@@ -1,3 +1,4 @@
+import { errorText } from "../error_text.ts";
 import { retryDelayMs } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { Logger } from "../log.ts";
@@ -222,7 +223,7 @@ export class Registrar {
     if (lost) log.warn("zookeeper: connection lost, trying to get back: {cause}", { cause });
     else if (!this.#told.has(kind)) log.warn("zookeeper: not registered, trying until it works: {cause}", { cause });
     this.#told.add(kind);
-    this.#become("down", { fault: cause instanceof Error ? cause.message : String(cause) });
+    this.#become("down", { fault: errorText(cause) });
   }
 
   #become(state: RegistrarStatus["state"], { path, fault }: { path?: string; fault?: string }): void {

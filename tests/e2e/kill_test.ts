@@ -137,16 +137,19 @@ Deno.test("elves-heartbeat remembers its fleet and its catalog through kill -9 u
   let next = 0;
   let [beats, checked, lost] = [0, 0, 0];
 
+  /** All living agents beat, each in its turn, and expect their apps. */
+  function steadyLoad(service: BinaryProcess, end: AbortSignal): SteadyLoad {
+    const { living: agents } = population;
+    return new SteadyLoad(
+      { port: service.port, agents, perSecond: BEATS_PER_SECOND, end, onReply: expectApps },
+      next,
+    );
+  }
+
   /** Beats, and kills the service at a random moment meanwhile. */
   async function beatAndKill(service: BinaryProcess, afterMs: number): Promise<void> {
     const end = new AbortController();
-    const load = new SteadyLoad({
-      port: service.port,
-      agents: population.living,
-      perSecond: BEATS_PER_SECOND,
-      end: end.signal,
-      onReply: expectApps,
-    }, next);
+    const load = steadyLoad(service, end.signal);
     const ended = load.run();
     await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, afterMs))]);
     end.abort();
@@ -195,13 +198,7 @@ Deno.test("elves-heartbeat remembers its fleet and its catalog through kill -9 u
     await restarted(service);
     checked += oracle.check(await everyAgent(peer), last);
     const end = new AbortController();
-    const load = new SteadyLoad({
-      port: service.port,
-      agents: population.living,
-      perSecond: BEATS_PER_SECOND,
-      end: end.signal,
-      onReply: expectApps,
-    }, next);
+    const load = steadyLoad(service, end.signal);
     const ended = load.run();
     const settled = waitFor(() => {
       const { log } = consumer;
