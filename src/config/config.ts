@@ -1,4 +1,5 @@
 import { errorText } from "../error_text.ts";
+import { isLoopback } from "../fleet/address.ts";
 import { nearest } from "./nearest.ts";
 import { type Property, type ReadProperties, readProperties, withoutComment } from "./properties.ts";
 import { type Key, KEYS, settingOf, type Settings } from "./schema.ts";
@@ -6,13 +7,14 @@ import { type Key, KEYS, settingOf, type Settings } from "./schema.ts";
 /** How near an unknown key must be to a known one to be taken for a misspelling, letters. */
 const MISSPELLING = 2;
 
-type SecretKey = "mq.password" | "events.webhookSecret";
-type FileKey = "mq.passwordFile" | "events.webhookSecretFile";
+type SecretKey = "mq.password" | "events.webhookSecret" | "http.token";
+type FileKey = "mq.passwordFile" | "events.webhookSecretFile" | "http.tokenFile";
 
 /** Which setting's value may stand in the file that another names. */
 const SECRET_FILES: readonly (readonly [SecretKey, FileKey])[] = [
   ["mq.password", "mq.passwordFile"],
   ["events.webhookSecret", "events.webhookSecretFile"],
+  ["http.token", "http.tokenFile"],
 ];
 
 /** Something in a configuration that is wrong (then the service does not start) or odd (then it warns). */
@@ -119,13 +121,16 @@ class Reader {
       return settings;
     }
     try {
-      const value = this.#files.readFile(path).replace(/\r?\n$/, "");
-      if (value === "") this.#fault(file, `must name a file that holds ${secret}, ${path} is empty`);
-      return { ...settings, [secret]: value };
+      const text = this.#files.readFile(path).replace(/\r?\n$/, "");
+      const result = settingOf(secret).type.safeParse(text);
+      if (result.success) return { ...settings, [secret]: result.data };
+      if (text === "") this.#fault(file, `must name a file that holds ${secret}, ${path} is empty`);
+      else this.#fault(file, `must name a file with ${result.error.issues[0]?.message}; ${path} holds something else`);
     } catch (cause) {
       this.#fault(file, `cannot be read: ${errorText(cause)}`);
-      return { ...settings, [secret]: "" };
     }
+    // Not missing as well, but wrong.
+    return { ...settings, [secret]: "" };
   }
 
   /** What one setting requires of another. */
@@ -148,6 +153,10 @@ class Reader {
     }
     if (settings["events.webhook"] !== undefined && settings["events.webhookSecret"] === undefined) {
       this.#warn("events.webhook", "is set without events.webhookSecret: what is posted is not signed");
+    }
+    if (!isLoopback(settings["http.host"])) {
+      const message = "must be set (or http.tokenFile) where http.host is not a loopback address";
+      this.#require("http.token", settings["http.token"], message);
     }
     this.#tryFile("mq.tlsCa", settings["mq.tlsCa"]);
     if (settings["thrift.maxConnectionsPerIp"] > settings["thrift.maxConnections"]) {

@@ -4,12 +4,14 @@ import {
   connectString,
   duration,
   flag,
+  hostNames,
   hosts,
   integer,
   login,
   oneOf,
   share,
   text,
+  tokens,
   url,
   type ValueType,
   znodePath,
@@ -213,6 +215,27 @@ export const SCHEMA = {
     freeText: true,
   }),
   "events.retention": setting(duration("1h", "366d"), "7d", "How long the history of events is kept."),
+
+  "http.host": setting(
+    text,
+    "127.0.0.1",
+    "Address of the page, the API and the metrics; any but a loopback one requires http.token.",
+  ),
+  "http.port": setting(integer(0, 65535), "11103", "Port of the page, the API and the metrics; 0 takes a free one."),
+  "http.token": optional(
+    tokens,
+    "Tokens of 16 letters or more, each with the name that the audit shows, such as ops:secret, separated by commas; then all but the health checks need one.",
+    { secret: true, freeText: true, live: true },
+  ),
+  "http.tokenFile": optional(text, "File that holds the tokens instead of http.token, such as a systemd credential.", {
+    freeText: true,
+  }),
+  "http.allowedHosts": setting(
+    hostNames,
+    "localhost",
+    "Names under which browsers may reach the page, separated by commas; addresses always may.",
+    { live: true },
+  ),
 
   "data.dir": setting(
     text,

@@ -77,6 +77,38 @@ export function oneOf<const W extends string>(...words: readonly W[]): ValueType
   return value(words.join(" or "), (text) => words.find((word) => word.toLowerCase() === text.toLowerCase()));
 }
 
+/** A secret by which the HTTP side knows somebody. */
+export interface Token {
+  /** Who has it, for the audit. */
+  readonly name: string;
+  readonly secret: string;
+}
+
+/** The name of the holder of a token without one. */
+const UNNAMED_TOKEN = "token";
+
+/** Tokens, `name:secret` or just one secret, separated by commas. Letters that a header can carry; no blanks. */
+export const tokens: ValueType<readonly Token[]> = value(
+  "name:token or a token alone, several separated by commas, each token of 16 to 200 letters, digits and . _ ~ + / = -, " +
+    "names and tokens different from each other",
+  (text) => {
+    const all = text.split(",").map((part) => token(part.trim()));
+    const isDistinct = (key: keyof Token) => new Set(all.map((each) => each?.[key])).size === all.length;
+    return all.every((each) => each !== undefined) && isDistinct("name") && isDistinct("secret") ? all : undefined;
+  },
+);
+
+function token(text: string): Token | undefined {
+  const [, name = UNNAMED_TOKEN, secret] = /^(?:([A-Za-z0-9._@-]{1,64}):)?([A-Za-z0-9._~+/=-]{16,200})$/.exec(text) ?? [];
+  return secret === undefined ? undefined : { name, secret };
+}
+
+/** Host names without a port, in lower case. */
+export const hostNames: ValueType<ReadonlySet<string>> = value("host names separated by commas", (text) => {
+  const names = text.toLowerCase().split(",").map((part) => part.trim());
+  return names.every((name) => /^[a-z0-9_.-]{1,253}$/.test(name)) ? new Set(names) : undefined;
+});
+
 /** One or more machines, `host` or `host:port`, separated by commas; an IPv6 address with a port stands in brackets. */
 export const hosts: ValueType<readonly HostPort[]> = value("host or host:port, several separated by commas", (text) => {
   const all = text.split(",").map((part) => hostPort(part.trim()));

@@ -24,6 +24,13 @@ function mappedIPv4(canonical: string): string | undefined {
   return [high >> 8, high & 0xff, low >> 8, low & 0xff].join(".");
 }
 
+/** Whether a host is this machine itself, reachable from nowhere else: `localhost`, 127.0.0.0/8 or ::1. */
+export function isLoopback(host: string): boolean {
+  if (host.toLowerCase() === "localhost") return true;
+  const address = canonicalAddress(host);
+  return address === "::1" || (address?.startsWith("127.") ?? false);
+}
+
 /**
  * Where an address stands in lists: IPv4 by value (0 to 2^32 - 1), every IPv6 address behind them.
  * @param address a canonical address
