@@ -99,7 +99,8 @@ export const tokens: ValueType<readonly Token[]> = value(
 );
 
 function token(text: string): Token | undefined {
-  const [, name = UNNAMED_TOKEN, secret] = /^(?:([A-Za-z0-9._@-]{1,64}):)?([A-Za-z0-9._~+/=-]{16,200})$/.exec(text) ?? [];
+  const [, name = UNNAMED_TOKEN, secret] = /^(?:([A-Za-z0-9._@-]{1,64}):)?([A-Za-z0-9._~+/=-]{16,200})$/.exec(text) ??
+    [];
   return secret === undefined ? undefined : { name, secret };
 }
 
