@@ -1,0 +1,465 @@
+import type { Clock } from "../clock.ts";
+import type { Instant } from "../fleet/agent.ts";
+import { IdentityError, parseBeat } from "../fleet/beat.ts";
+import type { FleetEvent } from "../fleet/events.ts";
+import { FaultLog, type Logger } from "../log.ts";
+import type { Broker } from "../mq/broker.ts";
+import type { Slices } from "../slices.ts";
+import { BeatsOut } from "./beats_out.ts";
+import { CatalogShare, type ShareableCatalog } from "./catalog_share.ts";
+import { CatchUp } from "./catch_up.ts";
+import type { ClusterFleet } from "./cluster_fleet.ts";
+import { Leader } from "./leader.ts";
+import { Members } from "./members.ts";
+import { PendingEvents } from "./pending_events.ts";
+import {
+  type ClusterRecord,
+  decodeRecord,
+  encodeRecord,
+  type Envelope,
+  type ForgottenRow,
+  type Marker,
+  type RecordFault,
+  type SharedBeat,
+  type SharedCatalog,
+  type SharedSilence,
+  type ToldEvent,
+} from "./records.ts";
+import { Stream } from "./stream.ts";
+import { Tombstones } from "./tombstones.ts";
+
+/** How often beats are passed on, and how often it is looked at everything else, ms. */
+const TICK_MS = 200;
+/** How many ticks there are between two markers. */
+const TICKS_PER_MARKER = 5;
+/** A gap this long between two ticks means that this process stood still, ms. */
+const STALL_MS = 2_000;
+/** How far the wall clock may move against the monotonic one between two ticks before it counts as set, ms. */
+const CLOCK_STEP_MS = 500;
+/** Later than this a marker says that what comes is not of this moment, ms. */
+const LATE_MS = 2_000;
+/** Without any marker for this long the stream is read again from the time: it was deleted, and counts from 0, ms. */
+const STUCK_MS = 10_000;
+/** How much further back than the timeout the stream is read, ms. */
+const READ_BACK_MS = 60_000;
+/** How long a newcomer leaves calls to the others, ms. */
+const NEWCOMER_MS = 10_000;
+/** How many rows a record forgets at most. */
+const ROWS_PER_RECORD = 10_000;
+/** How many events may wait for their record that they were told. */
+const MAX_TOLD = 100_000;
+
+/** What a cluster needs. */
+export interface ClusterOptions {
+  /** Name of this instance, the same after a restart. */
+  readonly instance: string;
+  /** Id of this process: the name, a dot, and something random. */
+  readonly run: string;
+  /** Version of the program. */
+  readonly version: string;
+  readonly broker: Pick<Broker, "state" | "channel" | "confirmChannel">;
+  readonly fleet: ClusterFleet;
+  readonly catalog: ShareableCatalog;
+  readonly slices: Slices;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** agent.timeout, ms. */
+  readonly timeoutMs: () => number;
+  /** Tells events to everybody who wants them. */
+  readonly tell: (events: readonly FleetEvent[]) => void;
+  /** These events need not be told by this instance any more. */
+  readonly drop: (ids: string[]) => void;
+  /** Others began or ended maintenance windows. */
+  readonly silences: {
+    add(silences: readonly SharedSilence[]): void;
+    remove(ids: readonly string[]): void;
+    /** All that are in force here. */
+    list(): readonly SharedSilence[];
+  };
+  /** A number in [0, 1) for the jitter of retries. */
+  readonly random?: () => number;
+}
+
+/** How the cluster stands, for readiness, metrics and the summary. */
+export interface ClusterStatus {
+  /** Whether everything that the others know is known here. */
+  readonly caughtUp: boolean;
+  /** Whether agents are called offline when they are due; not while others may know more. */
+  readonly settled: boolean;
+  /** Name of the instance that tells events, as far as it is known. */
+  readonly leader: string | undefined;
+  readonly leading: boolean;
+  /** How long a record takes to every instance, s; grows while nothing comes. */
+  readonly lagSeconds: number;
+  readonly members: readonly {
+    readonly instance: string;
+    readonly version: string;
+    /** By how much this instance's clock is ahead of its clock, s. */
+    readonly skewSeconds: number | undefined;
+    /** How long ago it was heard of, s. */
+    readonly seenSeconds: number;
+    /** Digest of its catalog. */
+    readonly catalog: string | undefined;
+  }[];
+  readonly catalogMismatch: boolean;
+  /** How many events wait here to be told by this instance or dropped. */
+  readonly pendingEvents: number;
+  /** Records that could not be used since the start. */
+  readonly faults: Readonly<Record<RecordFault, number>>;
+}
+
+/**
+ * This instance as one of several that know one fleet: what it hears it passes on over a RabbitMQ stream, what others
+ * hear it takes in, and one of them tells events (DESIGN.md section 6).
+ */
+export class Cluster {
+  readonly #options: ClusterOptions;
+  readonly #faults: FaultLog;
+  readonly #stream: Stream;
+  readonly #members: Members;
+  readonly #leader: Leader;
+  readonly #catchUp: CatchUp;
+  readonly #beatsOut: BeatsOut;
+  readonly #pending: PendingEvents;
+  readonly #catalogs: CatalogShare;
+  readonly #tombstones = new Tombstones();
+  readonly #recordFaults: Record<RecordFault, number> = { unknown: 0, unreadable: 0 };
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #ticks = 0;
+  #lastTick: Instant;
+  readonly #startedMs: number;
+  /** When each marker that is under way was sent. */
+  readonly #markers = new Map<number, number>();
+  #markerNumber = 0;
+  #lagMs = 0;
+  #openedMs = 0;
+  #told: ToldEvent[] = [];
+  /** Whether what had waited while there was no stream is in it. */
+  #backlogSent = false;
+  #leaves = false;
+  #wasLeading = false;
+  /** Runs that were told which silences there are. */
+  readonly #greeted = new Set<string>();
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    const { clock, log, run, instance, fleet, slices, broker, random } = options;
+    const now = () => clock.monotonic();
+    this.#lastTick = this.#now();
+    this.#startedMs = now();
+    this.#faults = new FaultLog(log, now);
+    this.#members = new Members({ now, faults: this.#faults, instance });
+    this.#leader = new Leader({ run, now });
+    this.#stream = new Stream({
+      ...{ broker, now, random, faults: this.#faults },
+      sinceMs: () => clock.wall() - options.timeoutMs() - READ_BACK_MS,
+      prepare: (channel) => this.#leader.join(channel),
+      onOpen: () => this.#opened(),
+      onRecord: (content) => this.#record(content),
+      onClose: () => this.#closed(),
+    });
+    this.#catchUp = new CatchUp({
+      ...{ fleet, slices, clock, members: this.#members, tombstones: this.#tombstones },
+      mark: () => this.#mark(),
+      onCaughtUp: () => log.info("cluster: caught up with the others"),
+      onSettled: (othersWere) => this.#settled(othersWere),
+    });
+    this.#beatsOut = new BeatsOut({ run, clock, fleet, publish: (content) => this.#stream.publish(content) });
+    this.#pending = new PendingEvents({ tell: options.tell, drop: options.drop, now });
+    this.#catalogs = new CatalogShare({
+      ...{ run, slices, clock, members: this.#members, faults: this.#faults, catalog: options.catalog },
+      publish: (catalog) => void this.#publish({ kind: "catalog", catalog }),
+    });
+  }
+
+  /** How it stands. */
+  get status(): ClusterStatus {
+    const { present } = this.#members;
+    const leading = this.#leader.leads;
+    return {
+      caughtUp: this.#catchUp.isCaughtUp,
+      settled: this.#catchUp.phase === "settled",
+      leading,
+      leader: leading ? this.#options.instance : present.find(({ marker }) => marker.leading)?.instance,
+      lagSeconds: this.#lag() / 1000,
+      members: present.map(({ instance, marker, skewMs, seenAgoMs }) => ({
+        instance,
+        version: marker.version,
+        skewSeconds: skewMs === undefined ? undefined : skewMs / 1000,
+        seenSeconds: seenAgoMs / 1000,
+        catalog: marker.catalog?.digest,
+      })),
+      catalogMismatch: this.#catalogs.isMismatched,
+      pendingEvents: this.#pending.size,
+      faults: this.#recordFaults,
+    };
+  }
+
+  /** Whether modules' calls are better answered by others: a newcomer's lists have holes. For 10 s at most. */
+  get isNewcomer(): boolean {
+    return !this.#catchUp.isCaughtUp && this.#options.clock.monotonic() - this.#startedMs < NEWCOMER_MS;
+  }
+
+  /** Begins to share. */
+  start(): void {
+    this.#options.fleet.fallBehind();
+    this.#stream.start();
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  /** Passes on what is left, says goodbye and ends. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#leaves = true;
+    if (this.#stream.isOpen) {
+      await this.#beatsOut.flush();
+      await this.#sendTold();
+      await this.#publish({ kind: "marker", marker: this.#marker() });
+    }
+    await this.#stream.stop();
+  }
+
+  /** Takes events that happened here, to be told by whoever leads. */
+  happened(events: readonly FleetEvent[]): void {
+    this.#pending.take(events);
+  }
+
+  /** Events were told by this instance. */
+  told(events: readonly FleetEvent[]): void {
+    for (const { id, atMs } of events) this.#told.push({ id, atMs });
+    if (this.#told.length > MAX_TOLD) this.#told.splice(0, this.#told.length - MAX_TOLD);
+  }
+
+  /** Agents were forgotten here by hand. */
+  forgot(rows: readonly ForgottenRow[]): void {
+    this.#tombstones.add(rows, this.#options.clock.monotonic());
+    for (let first = 0; first < rows.length; first += ROWS_PER_RECORD) {
+      void this.#publish({ kind: "forget", rows: rows.slice(first, first + ROWS_PER_RECORD) });
+    }
+  }
+
+  /** The guard was released here by hand. */
+  releasedGuard(): void {
+    void this.#publish({ kind: "guardRelease" });
+  }
+
+  /** A maintenance window began here. */
+  silenced(silence: SharedSilence): void {
+    void this.#publish({ kind: "silenceAdd", silences: [silence] });
+  }
+
+  /** A maintenance window was ended here by hand. */
+  unsilenced(id: string): void {
+    void this.#publish({ kind: "silenceRemove", ids: [id] });
+  }
+
+  /** A catalog is in force here, or was said again. */
+  catalogInForce(catalog: SharedCatalog): void {
+    this.#catalogs.inForce(catalog);
+  }
+
+  #publish(record: ClusterRecord): Promise<boolean> {
+    const { run, clock } = this.#options;
+    return this.#stream.publish(encodeRecord({ run, sentMs: clock.wall(), record }));
+  }
+
+  #opened(): void {
+    this.#openedMs = this.#options.clock.monotonic();
+    this.#markers.clear();
+    this.#catchUp.begin();
+    this.#leader.tick(this.#stream);
+  }
+
+  #closed(): void {
+    this.#options.log.warn("cluster: cut off from the others; nobody is called offline until they are heard again");
+    this.#fallBack();
+    this.#catchUp.lost();
+    this.#markers.clear();
+  }
+
+  #fallBack(): void {
+    this.#leader.resign();
+    this.#backlogSent = false;
+    this.#pending.advance(false);
+  }
+
+  #settled(othersWere: boolean): void {
+    this.#options.log.info("cluster: everybody was heard out");
+    this.#pending.settled(othersWere);
+  }
+
+  #mark(): number {
+    const marker = this.#marker();
+    this.#markers.set(marker.number, this.#options.clock.monotonic());
+    void this.#publish({ kind: "marker", marker });
+    return marker.number;
+  }
+
+  #marker(): Marker {
+    const { fleet, version } = this.#options;
+    const isSettled = this.#catchUp.phase === "settled" && this.#backlogSent;
+    return {
+      number: ++this.#markerNumber,
+      version,
+      caughtUp: this.#catchUp.isCaughtUp && this.#backlogSent,
+      settled: isSettled && !fleet.inGrace(this.#now()),
+      leading: this.#leader.leads,
+      catalog: this.#catalogs.own,
+      leaves: this.#leaves,
+    };
+  }
+
+  #tick(): void {
+    this.#noticeStall();
+    this.#ticks++;
+    const isFull = this.#ticks % TICKS_PER_MARKER === 0;
+    this.#catchUp.advance();
+    this.#catalogs.advance();
+    if (this.#stream.isOpen) {
+      this.#share();
+      if (isFull) {
+        this.#mark();
+        this.#leader.tick(this.#stream);
+        this.#noticeLag();
+      }
+    }
+    if (isFull) this.#members.prune();
+    const leads = this.#leader.leads;
+    this.#noticeLeader(leads);
+    this.#pending.advance(leads && this.#catchUp.phase === "settled");
+  }
+
+  #share(): void {
+    if (!this.#catchUp.isCaughtUp) return;
+    const { phase } = this.#catchUp;
+    void this.#beatsOut.flush().then((isAll) => {
+      if (isAll && phase === this.#catchUp.phase) this.#backlogSent = true;
+    });
+    void this.#sendTold();
+  }
+
+  async #sendTold(): Promise<void> {
+    const events = this.#told;
+    if (events.length === 0) return;
+    this.#told = [];
+    if (!await this.#publish({ kind: "told", events })) this.#told = [...events, ...this.#told];
+  }
+
+  /** Also before each record, because after a stall these may come before the timer. */
+  #noticeStall(): void {
+    const now = this.#now();
+    const passedMs = now.monotonic - this.#lastTick.monotonic;
+    const stepMs = now.wall - this.#lastTick.wall - passedMs;
+    this.#lastTick = now;
+    if (Math.abs(stepMs) > CLOCK_STEP_MS) this.#members.clockWasSet();
+    if (!this.#stream.isOpen || !this.#catchUp.isLive) return;
+    if (passedMs > STALL_MS || (this.#catchUp.phase === "settled" && this.#options.fleet.isBehind)) this.#readAgain();
+  }
+
+  #readAgain(): void {
+    this.#fallBack();
+    this.#catchUp.begin();
+  }
+
+  #noticeLag(): void {
+    const { clock } = this.#options;
+    const lateMs = this.#oldestMarkerMs();
+    if (lateMs > LATE_MS && this.#catchUp.isLive) {
+      this.#faults.warn("cluster.late", "cluster: the stream is {seconds} s late; nobody is called offline meanwhile", {
+        seconds: Math.round(lateMs / 100) / 10,
+      });
+      this.#readAgain();
+    }
+    const isStuck = this.#catchUp.phase === "reading" && lateMs > STUCK_MS;
+    if (isStuck && clock.monotonic() - this.#openedMs > STUCK_MS) this.#stream.reset();
+  }
+
+  #oldestMarkerMs(): number {
+    const [oldest] = this.#markers.values();
+    return oldest === undefined ? 0 : this.#options.clock.monotonic() - oldest;
+  }
+
+  #lag(): number {
+    return Math.max(this.#lagMs, this.#oldestMarkerMs());
+  }
+
+  #noticeLeader(leads: boolean): void {
+    if (leads === this.#wasLeading) return;
+    this.#wasLeading = leads;
+    this.#options.log.info(
+      leads ? "cluster: this instance tells events from now on" : "cluster: this instance tells events no more",
+    );
+  }
+
+  #record(content: Uint8Array): void {
+    this.#noticeStall();
+    const envelope = decodeRecord(content);
+    if (typeof envelope === "string") {
+      this.#recordFaults[envelope]++;
+      this.#faults.warn(`cluster.${envelope}`, "cluster: a record is left alone: {fault}", { fault: envelope });
+      return;
+    }
+    if (envelope.run === this.#options.run) return this.#own(envelope.record);
+    if (this.#catchUp.isLive) this.#members.live(envelope, this.#options.clock.wall());
+    else this.#members.past(envelope);
+    this.#foreign(envelope);
+  }
+
+  #own(record: ClusterRecord): void {
+    if (record.kind === "told") return this.#pending.told(record.events);
+    if (record.kind !== "marker") return;
+    const { number } = record.marker;
+    const sentMs = this.#markers.get(number);
+    if (sentMs !== undefined) this.#lagMs = this.#options.clock.monotonic() - sentMs;
+    for (const each of this.#markers.keys()) if (each <= number) this.#markers.delete(each);
+    this.#catchUp.returned(number);
+  }
+
+  #foreign({ run, record }: Envelope): void {
+    const { fleet, silences } = this.#options;
+    switch (record.kind) {
+      case "beats":
+        for (const beat of record.beats) this.#beat(beat, run);
+        return;
+      case "marker":
+        return this.#greet(run);
+      case "told":
+        return this.#pending.told(record.events);
+      case "forget":
+        this.#tombstones.add(record.rows, this.#options.clock.monotonic());
+        return fleet.forgetSeen(record.rows, this.#now());
+      case "guardRelease":
+        if (this.#catchUp.isLive) fleet.releaseGuard(this.#now());
+        return;
+      case "silenceAdd":
+        return silences.add(record.silences);
+      case "silenceRemove":
+        return silences.remove(record.ids);
+      case "catalog":
+        return this.#catalogs.came(record.catalog, run);
+    }
+  }
+
+  /** Anybody who may write to the exchange may write to the stream. */
+  #beat(beat: SharedBeat, run: string): void {
+    try {
+      this.#catchUp.beat({ ...beat, ...parseBeat(beat) }, run);
+    } catch (cause) {
+      if (!(cause instanceof IdentityError)) throw cause;
+      this.#recordFaults.unreadable++;
+    }
+  }
+
+  /** A newcomer is told which maintenance windows there are: they may have begun long before what it reads. */
+  #greet(run: string): void {
+    if (!this.#catchUp.isLive || !this.#leader.leads || this.#greeted.has(run)) return;
+    this.#greeted.add(run);
+    const list = this.#options.silences.list();
+    if (list.length > 0) void this.#publish({ kind: "silenceAdd", silences: list });
+  }
+
+  #now(): Instant {
+    const { clock } = this.#options;
+    return { monotonic: clock.monotonic(), wall: clock.wall() };
+  }
+}
