@@ -94,6 +94,7 @@ export class Recorder {
   #catalogs: CatalogRecord[] = [];
   #last: Promise<void> = Promise.resolve();
   #warnedInterval = false;
+  #judgedUntilMs: number | undefined;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -109,6 +110,11 @@ export class Recorder {
     clearInterval(this.#timer);
     this.#collect();
     await this.#last;
+  }
+
+  /** Up to which moment of the monotonic clock agents were judged; undefined before the first time. */
+  get judgedUntilMs(): number | undefined {
+    return this.#judgedUntilMs;
   }
 
   /** Adds an event that is not about one agent. */
@@ -130,6 +136,7 @@ export class Recorder {
     const { fleet } = this.#options;
     const now = this.#now();
     fleet.advance(now);
+    this.#judgedUntilMs = now.monotonic;
     const { agents, forgotten, events: fleetEvents } = fleet.takeChanges();
     const events = [...fleetEvents, ...this.#serviceEvents];
     const catalogs = this.#catalogs;

@@ -1,6 +1,7 @@
 import type { FaultLog } from "../log.ts";
 import { type AddressMatcher, Connection, type ConnectionContext, isConnectionLoss } from "./connection.ts";
 import { ReplyWriter } from "./encoder.ts";
+import { fromOwnAddress, Knock } from "./knock.ts";
 import {
   DEFAULT_IDLE_TIMEOUT_MS,
   DEFAULT_MAX_CONNECTIONS,
@@ -61,6 +62,10 @@ export class BeatServer {
   #stopping: Promise<void> | undefined;
   /** Called when the last connection has ended. */
   #onEmpty: (() => void) | undefined;
+  /** Connections that were accepted, and how many it were when that was last asked. */
+  #accepted = 0;
+  #acceptedBefore = 0;
+  #knock: Knock | undefined;
 
   constructor(service: BeatService, faults: FaultLog, options: BeatServerOptions) {
     this.#options = { ...defaults(), ...options };
@@ -114,6 +119,20 @@ export class BeatServer {
   }
 
   /**
+   * Whether connections are accepted: because some were since this was last asked, or because one from here is within
+   * the time. Never rejects.
+   */
+  async accepts(timeoutMs: number): Promise<boolean> {
+    const isBusy = this.#accepted > this.#acceptedBefore;
+    this.#acceptedBefore = this.#accepted;
+    if (isBusy || this.#listener === undefined) return isBusy;
+    this.#knock = new Knock(this.address);
+    const answered = await this.#knock.answered(timeoutMs);
+    this.#knock = undefined;
+    return answered;
+  }
+
+  /**
    * Closes the port and idle connections at once, and the others when what was read from them is answered, or cut after
    * the given time. A second call waits for the first.
    */
@@ -147,7 +166,10 @@ export class BeatServer {
   async #accept(listener: Deno.TcpListener): Promise<void> {
     while (this.#listener === listener) {
       try {
-        this.#admit(await listener.accept());
+        const socket = await listener.accept();
+        // Never waited for here: the loop must go on for others.
+        if (this.#knock !== undefined && fromOwnAddress(socket)) this.#admitUnlessKnock(socket, this.#knock);
+        else this.#admit(socket);
       } catch (cause) {
         if (this.#listener !== listener) return;
         if (isConnectionLoss(cause)) {
@@ -155,13 +177,20 @@ export class BeatServer {
           this.#counters.refusals.connection_lost++;
           continue;
         }
+        this.#counters.acceptFailures++;
         this.#faults.warn("beat_accept", "beat port: cannot accept connections at the moment: {cause}", { cause });
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
       }
     }
   }
 
+  async #admitUnlessKnock(socket: Deno.TcpConn, knock: Knock): Promise<void> {
+    if (await knock.isFrom(socket)) socket.close();
+    else this.#admit(socket);
+  }
+
   #admit(socket: Deno.TcpConn): void {
+    this.#accepted++;
     const address = plainAddress(socket.remoteAddr.hostname);
     const behindProxy = this.#options.proxies.has(address);
     const refusal = this.#refusalFor(address, behindProxy);
