@@ -21,6 +21,7 @@ import { beatServerOptions, brokerSettings, fleetOptions, sourceText } from "./o
 import { Recorder } from "./recorder.ts";
 import { Slices } from "./slices.ts";
 import { type CatalogRow, Store } from "./store/store.ts";
+import type { Pulse } from "./systemd/watchdog.ts";
 import { HeartbeatService } from "./thrift/heartbeat_service.ts";
 import { BeatServer } from "./thrift/server.ts";
 import { Registrar } from "./zookeeper/registrar.ts";
@@ -41,12 +42,15 @@ export interface AppSurroundings {
 export interface App {
   /** Where beats are received, with the real port. */
   readonly beatAddress: { hostname: string; port: number };
+  readonly beats: BeatServer;
   readonly fleet: Fleet;
   readonly catalog: LocalCatalog | SupervisorCatalog;
   readonly broker: Broker;
   readonly store: Store;
   readonly events: EventDispatcher;
   readonly metrics: Metrics;
+  /** Shows whether the service really works. */
+  readonly pulse: Pulse;
   /** Undefined where the service does not register itself. */
   readonly registrar: Registrar | undefined;
   /** Applies what can be applied of another configuration, and says in the log what was and what was not. */
@@ -169,6 +173,11 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     registrar?.start();
     if (registrar !== undefined) lifecycle.push("ZooKeeper registration", () => registrar.stop());
 
+    const pulse: Pulse = {
+      judgedUntilMs: () => recorder.judgedUntilMs,
+      acceptsBeats: (timeoutMs) => beats.accepts(timeoutMs),
+    };
+
     log.info("agents: {count} remembered", { count: memory.agents.length });
     log.info("apps that agents may run come from {source} (auth.mode = {mode})", {
       source: sourceText(settings),
@@ -176,7 +185,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     });
     log.info(`beats on ${beatAddress.hostname}:${beatAddress.port}`);
     return {
-      ...{ beatAddress, fleet, catalog, broker, store, events, metrics, registrar },
+      ...{ beatAddress, beats, fleet, catalog, broker, store, events, metrics, pulse, registrar },
       reload(next: Settings) {
         current = reload({ before: current, next }, { log, fleet, catalog });
       },

@@ -50,6 +50,11 @@ async function execute({ command, config }: Arguments): Promise<number> {
       return await run({
         config,
         journal: Deno.env.get("JOURNAL_STREAM") !== undefined,
+        systemd: {
+          notifySocket: Deno.env.get("NOTIFY_SOCKET"),
+          watchdogUsec: Deno.env.get("WATCHDOG_USEC"),
+          watchdogPid: Deno.env.get("WATCHDOG_PID"),
+        },
         stopped: stopSignal(),
         onReload: (listener) => Deno.addSignalListener("SIGHUP", listener),
       });
