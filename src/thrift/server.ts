@@ -33,6 +33,8 @@ export interface BeatServerOptions {
   allow?: AddressMatcher | undefined;
   /** Balancers: no limit per address, and a PROXY header from them is believed; default loopback. */
   proxies?: AddressMatcher;
+  /** The monotonic clock by which latencies are measured, ms; default that of the process. */
+  now?: () => number;
 }
 
 /** The longest time between two looks at the deadlines, ms. */
@@ -70,7 +72,7 @@ export class BeatServer {
   constructor(service: BeatService, faults: FaultLog, options: BeatServerOptions) {
     this.#options = { ...defaults(), ...options };
     this.#faults = faults;
-    const { allow, requestTimeoutMs, idleTimeoutMs, maxMessageBytes } = this.#options;
+    const { allow, requestTimeoutMs, idleTimeoutMs, maxMessageBytes, now } = this.#options;
     this.#tickMs = Math.min(MAX_TICK_MS, Math.max(10, Math.min(requestTimeoutMs, idleTimeoutMs) / 10));
     this.#context = {
       service,
@@ -78,6 +80,7 @@ export class BeatServer {
       replies: new ReplyWriter(),
       allow,
       maxMessageBytes,
+      now,
       tick: 0,
       // One more, since a wait begins somewhere between two ticks: nobody is closed too early.
       requestTimeoutTicks: Math.ceil(requestTimeoutMs / this.#tickMs) + 1,
@@ -86,6 +89,16 @@ export class BeatServer {
       failed: (what, cause) =>
         this.#faults.warn(`beat_${what}`, "beat port: the {what} failed: {cause}", { what, cause }),
     };
+  }
+
+  /** How many connections there may be. */
+  get maxConnections(): number {
+    return this.#options.maxConnections;
+  }
+
+  /** Whether the port is open. */
+  get isListening(): boolean {
+    return this.#listener !== undefined;
   }
 
   /** Counters since the start, read at any time. */
@@ -250,6 +263,7 @@ function defaults() {
     maxMessageBytes: DEFAULT_MAX_MESSAGE_BYTES,
     allow: undefined,
     proxies: LOOPBACK,
+    now: () => performance.now(),
   };
 }
 
