@@ -10,6 +10,12 @@ import { EventDispatcher } from "./events/dispatcher.ts";
 import type { EventSink } from "./events/sink.ts";
 import { Webhook } from "./events/webhook.ts";
 import { Fleet } from "./fleet/fleet.ts";
+import { History } from "./history.ts";
+import { Access } from "./http/access.ts";
+import { healthRoutes } from "./http/health.ts";
+import { loginRoutes } from "./http/login.ts";
+import { Problem, problemResponse } from "./http/problem.ts";
+import { HttpServer } from "./http/server.ts";
 import { hostOf, instanceName } from "./instance.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { FaultLog, type Logger } from "./log.ts";
@@ -17,9 +23,10 @@ import { Metrics } from "./metrics.ts";
 import { Broker } from "./mq/broker.ts";
 import { EventPublisher } from "./mq/event_publisher.ts";
 import { Supervisor } from "./mq/supervisor.ts";
-import { beatServerOptions, brokerSettings, fleetOptions, sourceText } from "./options.ts";
+import { accessSettings, beatServerOptions, brokerSettings, fleetOptions, sourceText } from "./options.ts";
 import { Recorder } from "./recorder.ts";
 import { Slices } from "./slices.ts";
+import { Status } from "./status.ts";
 import { type CatalogRow, Store } from "./store/store.ts";
 import type { Pulse } from "./systemd/watchdog.ts";
 import { HeartbeatService } from "./thrift/heartbeat_service.ts";
@@ -43,6 +50,8 @@ export interface App {
   /** Where beats are received, with the real port. */
   readonly beatAddress: { hostname: string; port: number };
   readonly beats: BeatServer;
+  /** Where page, API and metrics are, with the real port; undefined while that port cannot be opened. */
+  readonly httpAddress: { hostname: string; port: number } | undefined;
   readonly fleet: Fleet;
   readonly catalog: LocalCatalog | SupervisorCatalog;
   readonly broker: Broker;
@@ -76,6 +85,9 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     const run = `${instance}.${crypto.randomUUID().slice(0, 8)}`;
     const slices = new Slices();
     const metrics = new Metrics();
+    const access = new Access(accessSettings(settings), { clock, faults: new FaultLog(log, () => clock.monotonic()) });
+    const http = new HttpServer({ hostname: settings["http.host"], port: settings["http.port"], access, log, clock });
+    lifecycle.push("HTTP port", () => http.stop());
 
     const fleet = new Fleet(fleetOptions(settings));
     const { store, memory } = await Store.open({
@@ -173,6 +185,18 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     registrar?.start();
     if (registrar !== undefined) lifecycle.push("ZooKeeper registration", () => registrar.stop());
 
+    const history = new History({ counts: () => fleet.counts(now()), beats: () => beats.stats.beats }, clock);
+    history.start();
+    lifecycle.push("history", () => history.stop());
+    const status = new Status({
+      ...{ instance, build: buildInfo(), startedAt, clock, fleet, beats, catalog, broker, registrar, store, events },
+      beatsPerSecond: () => history.beatsPerSecond,
+      timeoutMs: () => current["agent.timeout"],
+      streamClients: () => 0,
+    });
+    const loginPage = () => problemResponse(new Problem(401, "a token is required"));
+    http.start({ routes: [...healthRoutes(status), ...loginRoutes(access, loginPage)], loginPage });
+
     const pulse: Pulse = {
       judgedUntilMs: () => recorder.judgedUntilMs,
       acceptsBeats: (timeoutMs) => beats.accepts(timeoutMs),
@@ -186,8 +210,12 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     log.info(`beats on ${beatAddress.hostname}:${beatAddress.port}`);
     return {
       ...{ beatAddress, beats, fleet, catalog, broker, store, events, metrics, pulse, registrar },
+      get httpAddress() {
+        return http.address;
+      },
       reload(next: Settings) {
         current = reload({ before: current, next }, { log, fleet, catalog });
+        access.reconfigure(accessSettings(current));
       },
       stop: () => lifecycle.close(),
     };
