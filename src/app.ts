@@ -23,6 +23,7 @@ import { Metrics } from "./metrics.ts";
 import { Broker } from "./mq/broker.ts";
 import { EventPublisher } from "./mq/event_publisher.ts";
 import { Supervisor } from "./mq/supervisor.ts";
+import { Operations } from "./operations.ts";
 import { accessSettings, beatServerOptions, brokerSettings, fleetOptions, sourceText } from "./options.ts";
 import { Recorder } from "./recorder.ts";
 import { Slices } from "./slices.ts";
@@ -57,6 +58,7 @@ export interface App {
   readonly broker: Broker;
   readonly store: Store;
   readonly events: EventDispatcher;
+  readonly operations: Operations;
   readonly metrics: Metrics;
   /** Shows whether the service really works. */
   readonly pulse: Pulse;
@@ -163,6 +165,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     });
     recorder.start();
     lifecycle.push("recorder", () => recorder.stop());
+    const operations = new Operations({ fleet, catalog, store, recorder, clock, log });
 
     const service = new HeartbeatService({ fleet, catalog, clock });
     const beats = new BeatServer(service, new FaultLog(log, () => clock.monotonic()), beatServerOptions(settings));
@@ -209,12 +212,12 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     });
     log.info(`beats on ${beatAddress.hostname}:${beatAddress.port}`);
     return {
-      ...{ beatAddress, beats, fleet, catalog, broker, store, events, metrics, pulse, registrar },
+      ...{ beatAddress, beats, fleet, catalog, broker, store, events, operations, metrics, pulse, registrar },
       get httpAddress() {
         return http.address;
       },
       reload(next: Settings) {
-        current = reload({ before: current, next }, { log, fleet, catalog });
+        current = reload({ before: current, next }, { log, fleet, catalog, operations });
         access.reconfigure(accessSettings(current));
       },
       stop: () => lifecycle.close(),
@@ -270,7 +273,7 @@ function newRegistrar(
 
 function reload(
   { before, next }: { before: Settings; next: Settings },
-  { log, fleet, catalog }: Pick<App, "fleet" | "catalog"> & { log: Logger },
+  { log, fleet, catalog, operations }: Pick<App, "fleet" | "catalog" | "operations"> & { log: Logger },
 ): Settings {
   const after = withLive(before, next);
   const changes = differences(before, next);
@@ -282,5 +285,6 @@ function reload(
     else log.warn("reload: {key} would be {to}, is {from}: that needs a restart", { key, from, to });
   }
   if (changes.length === 0) log.info("reload: nothing has changed");
+  operations.reloaded(changes, "local");
   return after;
 }

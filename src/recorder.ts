@@ -1,9 +1,10 @@
 import type { Clock } from "./clock.ts";
 import type { Agent, Instant } from "./fleet/agent.ts";
-import { type EventKind, type FleetEvent, serviceEvent } from "./fleet/events.ts";
+import { auditEvent, type EventKind, type FleetEvent, isTold, serviceEvent } from "./fleet/events.ts";
 import type { Fleet } from "./fleet/fleet.ts";
 import type { StoredAgent } from "./fleet/stored.ts";
 import type { Logger } from "./log.ts";
+import type { Audit, AuditSubject } from "./operations.ts";
 
 /** How often changes are collected, ms; with a busy loop on top, agents are offline well within a second of due. */
 const INTERVAL_MS = 500;
@@ -46,8 +47,10 @@ export interface RecorderOptions {
   readonly log: Logger;
   /** Undefined where nothing can be stored. */
   readonly store: ChangeStore | undefined;
-  /** Takes events that are stored, in order, to tell them to others. */
+  /** Takes events that are stored, in order, to tell them to others; no audit. */
   readonly tell: (events: readonly FleetEvent[]) => void;
+  /** Takes all events that are stored, in order, to show them to operators. */
+  readonly show?: (events: readonly FleetEvent[]) => void;
   /** agent.timeout, ms. */
   readonly timeoutMs: () => number;
   /** Takes note of how long after it was due an agent was called offline, seconds. */
@@ -94,6 +97,8 @@ export class Recorder {
   #catalogs: CatalogRecord[] = [];
   #last: Promise<void> = Promise.resolve();
   #warnedInterval = false;
+  /** How many audits there were. */
+  #audits = 0;
   #judgedUntilMs: number | undefined;
 
   constructor(options: RecorderOptions) {
@@ -120,6 +125,11 @@ export class Recorder {
   /** Adds an event that is not about one agent. */
   event(kind: EventKind, details: Record<string, unknown>): void {
     this.#serviceEvents.push(serviceEvent(kind, this.#now(), details));
+  }
+
+  /** Adds what somebody did by hand; kept and shown, but told to nobody. */
+  audit(audit: Audit, subject?: AuditSubject): void {
+    this.#serviceEvents.push(auditEvent(this.#now(), { ...audit }, { place: ++this.#audits, ...subject }));
   }
 
   /** Adds a catalog to the history. */
@@ -149,7 +159,9 @@ export class Recorder {
     const stored = this.#store({ agents, forgotten, events, catalogs });
     // One after the other, so that events are told in the order in which they happened.
     this.#last = this.#last.then(() => stored).then(() => {
-      if (events.length > 0) this.#options.tell(events);
+      if (events.length === 0) return;
+      this.#options.tell(events.filter(isTold));
+      this.#options.show?.(events);
     });
   }
 

@@ -38,6 +38,9 @@ export class FlapDamper {
     this.#options = options;
   }
 
+  /** How many agents flap. */
+  countFlapping = 0;
+
   /** Whether an agent flaps at the moment. */
   isFlapping(agent: Agent): boolean {
     return this.#flaps.get(agent)?.flapping ?? false;

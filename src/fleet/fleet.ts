@@ -4,7 +4,9 @@ import { agentEvent, type EventKind, type FleetEvent, serviceEvent } from "./eve
 import { FlapDamper, type FlapOptions } from "./flaps.ts";
 import { compareIdentity } from "./identity.ts";
 import { type GuardEnd, Liveness, type LivenessOptions, type LivenessStatus } from "./liveness.ts";
-import { type AgentQuery, matches, sorted } from "./query.ts";
+import { compareAddresses, sorted } from "./order.ts";
+import { type AgentQuery, matches } from "./query.ts";
+import { type EndedSilence, type NewSilence, type Silence, Silences } from "./silences.ts";
 import { restoredAgents, type StoredAgent, storedAgent } from "./stored.ts";
 import { AgentTable } from "./table.ts";
 
@@ -53,6 +55,8 @@ export class Fleet {
   readonly #table = new AgentTable();
   readonly #liveness: Liveness;
   readonly #flaps: FlapDamper;
+  /** The maintenance windows. */
+  readonly silences: Silences;
   readonly #dirty = new Set<Agent>();
   #forgotten: string[] = [];
   #events: FleetEvent[] = [];
@@ -68,6 +72,7 @@ export class Fleet {
   constructor(options: FleetOptions, random?: () => number) {
     this.#options = options;
     this.#flaps = new FlapDamper(options.flap);
+    this.silences = new Silences(() => this.#table.all(), () => {});
     this.#liveness = new Liveness(options, {
       offline: (agent, atMs) => this.#wentOffline(agent, atMs),
       guardOn: (counts) => this.#emit(serviceEvent("guardOn", this.#now, counts)),
@@ -148,6 +153,16 @@ export class Fleet {
     return this.#liveness.status;
   }
 
+  /** How many agents are in a maintenance window. */
+  get countSilenced(): number {
+    return this.#liveness.countSilenced;
+  }
+
+  /** How many agents come and go so often that they are not told about. */
+  get countFlapping(): number {
+    return this.#flaps.countFlapping;
+  }
+
   /** Whether this fleet began empty so short a time ago that agents may not have had the chance to beat. */
   isWarming(now: Instant): boolean {
     return now.monotonic < this.#warmingUntilMs;
@@ -194,7 +209,7 @@ export class Fleet {
   *list(query: AgentQuery, now: Instant): Generator<void, Agent[], void> {
     this.#advance(now);
     const candidates = query.ip !== undefined || query.asset !== undefined
-      ? this.#table.named(query).sort((a, b) => a.rank - b.rank)
+      ? this.#table.named(query).sort(compareAddresses)
       : this.#table.inOrder();
     yield;
     const found: Agent[] = [];
@@ -223,6 +238,21 @@ export class Fleet {
   releaseGuard(now: Instant): boolean {
     this.#advance(now);
     return this.#liveness.releaseGuard(now);
+  }
+
+  /**
+   * Begins a maintenance window.
+   * @throws {SilenceError} when it cannot be
+   */
+  addSilence(wish: NewSilence, { by, now }: { by: string; now: Instant }): Silence {
+    this.#advance(now);
+    return this.silences.add(wish, { by, now });
+  }
+
+  /** Ends a maintenance window by hand. @returns undefined when there is none with this id */
+  removeSilence(id: string, now: Instant): EndedSilence | undefined {
+    this.#advance(now);
+    return this.silences.remove(id);
   }
 
   /** Applies other limits from now on, as after a reload of the configuration. */

@@ -223,7 +223,9 @@ function prepareAll(db: DatabaseSync) {
     ),
     event: prepare(
       db,
-      `INSERT INTO events (${EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+      // Nobody is told of an audit, so there is nothing left to send.
+      `INSERT INTO events (${EVENT_COLUMNS}, sent) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?2 = 'audit')
+       ON CONFLICT (id) DO NOTHING`,
     ),
     markSent: prepare(db, "UPDATE events SET sent = 1 WHERE id = ?"),
     catalog: prepare(db, "INSERT INTO catalogs (taken_at_ms, source, origin, body) VALUES (?, ?, ?, ?)"),
