@@ -123,11 +123,6 @@ export class SupervisorCatalog implements CatalogUpdates {
     return this.#current;
   }
 
-  /** When the one in force was said last, ms since the epoch; undefined without one. */
-  get confirmedAtMs(): number | undefined {
-    return this.#told?.atMs;
-  }
-
   /** The catalog that was held back last, until another one is in force. */
   get held(): HeldCatalog | undefined {
     return this.#held;
