@@ -121,7 +121,7 @@ export class Operations {
   addSilence(wish: NewSilence, who: string): Silence {
     const silence = this.#options.fleet.addSilence(wish, { by: who, now: this.#now() });
     const result = `${silence.agents} agents until ${new Date(silence.untilMs).toISOString()}`;
-    this.#audit({ action: "silenceAdd", who, what: silenceText(silence), result });
+    this.#audit({ action: "silenceAdd", who, what: silence.text, result });
     return silence;
   }
 
@@ -129,7 +129,7 @@ export class Operations {
   removeSilence(id: string, who: string): boolean {
     const ended = this.#options.fleet.removeSilence(id, this.#now());
     if (ended === undefined) return false;
-    this.#audit({ action: "silenceRemove", who, what: silenceText(ended.silence), result: endText(ended) });
+    this.#audit({ action: "silenceRemove", who, what: ended.silence.text, result: endText(ended) });
     return true;
   }
 
@@ -170,15 +170,6 @@ export class Operations {
 
 function seconds(ms: number): number {
   return Math.round(ms / 1000);
-}
-
-function silenceText({ id, cidr, asset, reason }: Silence): string {
-  const parts = [
-    `silence ${id}`,
-    cidr === undefined ? [] : `cidr ${cidr.text}`,
-    asset === undefined ? [] : `asset ${asset}`,
-  ];
-  return [...parts.flat(), ...(reason === "" ? [] : [`(${reason})`])].join(" ");
 }
 
 function endText({ agents, offline }: EndedSilence): string {

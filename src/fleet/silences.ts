@@ -89,6 +89,15 @@ export class Silence {
       (this.#glob === undefined || this.#glob.matches(asset));
   }
 
+  /** Which agents it is about, for people. */
+  get text(): string {
+    const parts = [this.id];
+    if (this.cidr !== undefined) parts.push(`cidr ${this.cidr.text}`);
+    if (this.asset !== undefined) parts.push(`asset ${this.asset}`);
+    if (this.reason !== "") parts.push(`(${this.reason})`);
+    return parts.join(" ");
+  }
+
   /** What of it is stored. */
   get stored(): StoredSilence {
     const { id, cidr, asset, reason, by, createdAtMs, untilMs } = this;
@@ -139,6 +148,14 @@ export interface EndedSilence {
   readonly offline: number;
 }
 
+/** Who is told what time brings. */
+export interface SilenceListener {
+  /** An agent is under no silence any more. */
+  unsilenced(agent: Agent): void;
+  /** The time of a silence was over. */
+  ended(ended: EndedSilence): void;
+}
+
 /** How many comparisons of an agent with a silence are made in one piece: a few ms. */
 const COMPARISONS = 100_000;
 /** As how many comparisons it counts to look at an agent at all, and perhaps to tell what is new of it. */
@@ -154,17 +171,18 @@ export class Silences {
   #active: Silence[] = [];
   readonly #byId = new Map<string, Silence>();
   readonly #agents: () => Iterable<Agent>;
-  readonly #onEnd: (agent: Agent) => void;
+  readonly #listener: SilenceListener;
+  #nextEndMs = Infinity;
   /** Agents under a silence that is over; the last is next. */
   #leaving: Agent[] = [];
 
   /**
    * @param agents every agent of the fleet
-   * @param onEnd an agent is under no silence any more
+   * @param listener who is told what time brings
    */
-  constructor(agents: () => Iterable<Agent>, onEnd: (agent: Agent) => void) {
+  constructor(agents: () => Iterable<Agent>, listener: SilenceListener) {
     this.#agents = agents;
-    this.#onEnd = onEnd;
+    this.#listener = listener;
   }
 
   /** The active ones, the soonest end first. */
@@ -226,7 +244,7 @@ export class Silences {
     if (this.#active.length === 0 && agent.silence === undefined) return;
     const before = agent.silence;
     this.#put(agent, this.#match(agent));
-    if (before !== undefined && agent.silence === undefined) this.#onEnd(agent);
+    if (before !== undefined && agent.silence === undefined) this.#listener.unsilenced(agent);
   }
 
   /** Lets go of an agent that is no more. */
@@ -243,20 +261,18 @@ export class Silences {
     return ended;
   }
 
-  /** Brings them up to this moment. @returns those that ended */
-  advance({ wall }: Instant): EndedSilence[] {
-    const last = this.#active.at(-1);
-    if (last === undefined && this.#leaving.length === 0) return [];
-    const ended = last !== undefined && last.untilMs <= wall
-      ? this.#end(this.#active.filter(({ untilMs }) => untilMs <= wall))
-      : [];
-    this.#letLeave();
-    return ended;
+  /** Brings them up to this moment. */
+  advance({ wall }: Instant): void {
+    if (wall >= this.#nextEndMs) {
+      for (const ended of this.#end(this.#active.filter(({ untilMs }) => untilMs <= wall))) this.#listener.ended(ended);
+    }
+    if (this.#leaving.length > 0) this.#letLeave();
   }
 
   #end(silences: readonly Silence[]): EndedSilence[] {
     const offline = new Map(silences.map((silence) => [silence, 0]));
     this.#active = this.#active.filter((silence) => !offline.has(silence));
+    this.#nextEndMs = this.#active.at(-1)?.untilMs ?? Infinity;
     for (const { id } of silences) this.#byId.delete(id);
     for (const agent of this.#agents()) {
       const count = agent.silence === undefined ? undefined : offline.get(agent.silence);
@@ -285,6 +301,7 @@ export class Silences {
     const place = this.#active.findIndex(({ untilMs }) => untilMs < silence.untilMs);
     this.#active.splice(place === -1 ? this.#active.length : place, 0, silence);
     this.#byId.set(silence.id, silence);
+    this.#nextEndMs = Math.min(this.#nextEndMs, silence.untilMs);
   }
 
   #put(agent: Agent, silence: Silence | undefined): void {
