@@ -1,3 +1,4 @@
+/// <reference lib="deno.unstable" />
 import type { Logger } from "../log.ts";
 
 /** What systemd says in the environment of a service (sd_notify(3), sd_watchdog_enabled(3)). */
