@@ -177,20 +177,24 @@ export class Status {
     const { fleet } = this.#parts;
     const now = this.#now();
     const { online, suspect, offline } = fleet.counts(now);
-    const { guardSinceMs, graceUntilMs } = fleet.status(now);
+    const { guardSinceMs, guardEndsByMs, graceUntilMs, silent, held } = fleet.status(now);
     const wall = (monotonic: number) => time(now.wall + monotonic - now.monotonic);
     return {
-      agents: { online, suspect, offline, total: online + suspect + offline, silenced: 0, flapping: 0 },
+      agents: {
+        ...{ online, suspect, offline, total: online + suspect + offline },
+        silenced: fleet.countSilenced,
+        flapping: fleet.countFlapping,
+      },
       warming: fleet.isWarming(now),
       grace_until: graceUntilMs > now.monotonic ? wall(graceUntilMs) : null,
       guard: {
         on: guardSinceMs !== undefined,
         since: guardSinceMs === undefined ? null : wall(guardSinceMs),
-        silent: 0,
-        held: 0,
-        ends_by: null,
+        silent,
+        held,
+        ends_by: guardEndsByMs === undefined ? null : wall(guardEndsByMs),
       },
-      silences: 0,
+      silences: fleet.silences.size,
     };
   }
 

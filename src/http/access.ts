@@ -28,9 +28,14 @@ export class Access {
     this.#faults = faults;
   }
 
-  /** Applies other tokens and names from now on; sessions of tokens that are gone end. */
-  reconfigure(settings: AccessSettings): void {
+  /**
+   * Applies other tokens and names from now on; sessions of tokens that are gone end.
+   * @returns whether the tokens are others than before
+   */
+  reconfigure(settings: AccessSettings): boolean {
+    const before = JSON.stringify(this.#settings.tokens);
     this.#settings = settings;
+    return JSON.stringify(settings.tokens) !== before;
   }
 
   /**

@@ -63,9 +63,12 @@ export class HttpServer {
   #loginPage: Content["loginPage"] | undefined;
   #server: Deno.HttpServer<Deno.NetAddr> | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  #abort = new AbortController();
+  readonly #abort = new AbortController();
   #failures = 0;
   #inFlight = 0;
+  /** Requests whose answers are not on their way as a whole. */
+  #unfinished = 0;
+  #onFinished: (() => void) | undefined;
   #isStopping = false;
 
   constructor(options: HttpServerOptions) {
@@ -87,16 +90,24 @@ export class HttpServer {
     this.#open();
   }
 
-  /** Closes the port, and connections when their requests are answered, at the latest after a second. */
+  /** Closes the port when all answers are on their way, at the latest after a second. Never rejects. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#retry);
     const server = this.#server;
     if (server === undefined) return;
+    if (this.#unfinished > 0) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      await new Promise<void>((resolve) => {
+        this.#onFinished = resolve;
+        timer = setTimeout(resolve, DRAIN_MS);
+      });
+      clearTimeout(timer);
+    }
     this.#server = undefined;
-    const timer = setTimeout(() => this.#abort.abort(), DRAIN_MS);
-    await server.shutdown();
-    clearTimeout(timer);
+    // Not shutdown(), which waits for whoever has sent half a header, or does not read.
+    this.#abort.abort();
+    await server.finished;
   }
 
   #open(): void {
@@ -104,7 +115,10 @@ export class HttpServer {
     try {
       this.#server = Deno.serve(
         { hostname, port, signal: this.#abort.signal, onListen() {}, onError: (cause) => this.#broken(cause) },
-        (request, { remoteAddr }) => this.#serve(request, canonicalAddress(remoteAddr.hostname) ?? remoteAddr.hostname),
+        (request, { remoteAddr: { hostname }, completed }) => {
+          this.#watch(completed);
+          return this.#serve(request, canonicalAddress(hostname) ?? hostname);
+        },
       );
     } catch (cause) {
       return this.#cannotOpen(cause);
@@ -112,7 +126,7 @@ export class HttpServer {
     this.#failures = 0;
     const opened = this.#server;
     log.info(`page, API and metrics on http://${hostText(opened.addr.hostname)}:${opened.addr.port}`);
-    // Without this an accept loop that ends by a fault would leave a process that looks alive.
+    // In Deno 2.4.2 the accept loop ends when there is no file descriptor left.
     opened.finished.then(() => this.#ended(opened, "it ended"), (cause) => this.#ended(opened, cause));
   }
 
@@ -137,6 +151,14 @@ export class HttpServer {
     this.#retry = setTimeout(() => this.#open(), retryDelayMs(++this.#failures, this.#options.random));
   }
 
+  /** Keeps in mind that an answer is to be sent; a peer that left has no use for it. */
+  async #watch(completed: Promise<void>): Promise<void> {
+    this.#unfinished++;
+    await completed.catch(() => {});
+    this.#unfinished--;
+    if (this.#unfinished === 0) this.#onFinished?.();
+  }
+
   async #serve(request: Request, peer: string): Promise<Response> {
     const { clock, observe } = this.#options;
     const startMs = clock.monotonic();
@@ -144,7 +166,8 @@ export class HttpServer {
     let response: Response;
     this.#inFlight++;
     try {
-      if (this.#inFlight > MAX_IN_FLIGHT) throw busy();
+      if (this.#inFlight > MAX_IN_FLIGHT) throw busy("too many requests are under way");
+      if (this.#isStopping) throw busy("the service stops");
       response = await this.#answer(request, peer, (found) => match = found);
     } catch (cause) {
       response = cause instanceof Problem ? problemResponse(cause) : this.#broken(cause);
@@ -224,6 +247,6 @@ function hostText(hostname: string): string {
   return hostname.includes(":") ? `[${hostname}]` : hostname;
 }
 
-function busy(): Problem {
-  return new Problem(503, "too many requests are under way", { headers: { "retry-after": "1" } });
+function busy(detail: string): Problem {
+  return new Problem(503, detail, { headers: { "retry-after": "1" } });
 }
