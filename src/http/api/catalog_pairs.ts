@@ -16,13 +16,16 @@ export interface CatalogPair {
   readonly agents: ReadonlySet<string>;
 }
 
-const ENTRY = z.object({ app: z.string(), version: z.string(), agentList: z.array(z.string()) });
+const ENTRY = z.object({ app: z.string(), version: z.string() });
 
-/** Where an entry begins. Within a text of JSON the quotation marks have backslashes before them. */
+/** Where an entry begins, and its list. Within a text of JSON the quotation marks have backslashes before them. */
 const ENTRY_START = '{"app":';
+const LIST_START = ',"agentList":[';
+/** How much of a list is parsed in one piece, characters: about a thousand addresses. */
+const PIECE_LENGTH = 16 * 1024;
 
 /**
- * Reads a stored catalog entry by entry, because several MiB parsed in one piece would hold beats up. A long job.
+ * Reads a stored catalog piece by piece, because several MiB parsed at once would hold beats up. A long job.
  * @throws {SyntaxError} when it is not what catalogBody (src/apps/catalog.ts) writes
  */
 export function* pairsOfBody(body: string): Generator<void, CatalogPair[], void> {
@@ -33,15 +36,28 @@ export function* pairsOfBody(body: string): Generator<void, CatalogPair[], void>
   for (let at = body.indexOf(ENTRY_START); at !== -1;) {
     const next = body.indexOf(ENTRY_START, at + 1);
     // Behind an entry there is a comma, behind the last one the end of list and body.
-    const text = next === -1 ? body.slice(at, -2) : body.slice(at, next - 1);
-    const entry = ENTRY.safeParse(JSON.parse(text));
-    if (!entry.success) throw new SyntaxError("an entry of a stored catalog is not readable");
-    const { app, version, agentList } = entry.data;
-    pairs.push({ app, version, agents: new Set(agentList) });
+    const entry = body.slice(at, next === -1 ? -2 : next - 1);
+    const list = entry.indexOf(LIST_START);
+    const head = list === -1 ? undefined : ENTRY.safeParse(JSON.parse(`${entry.slice(0, list)}}`)).data;
+    if (head === undefined) throw new SyntaxError("an entry of a stored catalog is not readable");
+    pairs.push({ ...head, agents: yield* addressesIn(entry.slice(list + LIST_START.length, -2)) });
     at = next;
-    yield;
   }
   return pairs;
+}
+
+/** @param list what stands between the brackets of a list of texts */
+function* addressesIn(list: string): Generator<void, Set<string>, void> {
+  const addresses = new Set<string>();
+  for (let at = 0; at < list.length;) {
+    const cut = list.indexOf('",', at + PIECE_LENGTH);
+    const end = cut === -1 ? list.length : cut + 1;
+    for (const ip of JSON.parse(`[${list.slice(at, end)}]`)) addresses.add(String(ip));
+    at = end + 1;
+    yield;
+  }
+  yield;
+  return addresses;
 }
 
 /** The same of a catalog in memory. A long job. */

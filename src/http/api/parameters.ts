@@ -8,7 +8,7 @@ import { Problem } from "../problem.ts";
 import type { Call } from "../route.ts";
 
 /** The longest text in a question, characters; every agent is compared with it. */
-const MAX_TEXT_LENGTH = 1_000;
+export const MAX_TEXT_LENGTH = 1_000;
 /** The most rows in one answer. */
 export const MAX_SIZE = 1_000;
 /** How many there are unless told otherwise. */

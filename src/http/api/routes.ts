@@ -5,6 +5,7 @@ import { backupRoutes } from "./backup.ts";
 import { catalogRoutes } from "./catalogs.ts";
 import { eventRoutes } from "./events.ts";
 import { guardRoutes } from "./guard.ts";
+import { openApiRoutes } from "./openapi.ts";
 import type { ApiParts } from "./parts.ts";
 import { silenceRoutes } from "./silences.ts";
 
@@ -20,5 +21,6 @@ export function apiRoutes(parts: ApiParts): Route[] {
     ...guardRoutes(parts),
     ...silenceRoutes(parts),
     ...backupRoutes(parts),
+    ...openApiRoutes(),
   ];
 }
