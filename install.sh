@@ -6,6 +6,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 NAME=elves-heartbeat
 USER_NAME=$NAME
 UNIT_DIR=/etc/systemd/system
+COMPLETION_DIR=/usr/share/bash-completion/completions
 BINARY=$ROOT/dist/$NAME
 TOOLCHAIN=$ROOT/.toolchain
 
@@ -28,7 +29,10 @@ declare -A NPM_SHA512=(
 V8_FLAGS=--v8-flags=--max-semi-space-size=4,--heap-growing-percent=30
 
 # What the executable may do, for ever: serve and connect, read its files, read these variables; nothing else.
-PERMISSIONS=(--no-prompt --allow-net --allow-read --allow-write --allow-env=JOURNAL_STREAM)
+PERMISSIONS=(--no-prompt --allow-net --allow-read --allow-write
+  "--allow-env=JOURNAL_STREAM,NOTIFY_SOCKET,WATCHDOG_USEC,WATCHDOG_PID,NO_COLOR,TERM")
+# Datagram sockets, for systemd's.
+UNSTABLE=--unstable-net
 
 usage() {
   cat <<EOF
@@ -260,7 +264,7 @@ compile() {
   local target=$1
   shift
   [ -z "$RUNTIME" ] || export DENORT_BIN=$RUNTIME
-  cd "$ROOT" && RUST_MIN_STACK=67108864 "$DENO" compile --frozen --no-code-cache "$V8_FLAGS" "${PERMISSIONS[@]}" \
+  cd "$ROOT" && RUST_MIN_STACK=67108864 "$DENO" compile --frozen --no-code-cache "$V8_FLAGS" "${PERMISSIONS[@]}" "$UNSTABLE" \
     --include dist/build.json --include src/store/worker.ts "$@" --output "$target" src/main.ts
 }
 
@@ -305,7 +309,10 @@ install_all() {
   if [ "$SERVICE" = yes ]; then ensure_user; fi
   put 755 "$BINARY" "$PREFIX/$NAME"
   put_conf
+  put 644 "$ROOT/conf/alerts.yml" "$PREFIX/conf/alerts.yml"
+  put 644 "$ROOT/conf/grafana-dashboard.json" "$PREFIX/conf/grafana-dashboard.json"
   put_unit
+  put_completion
   say "installed $("$PREFIX/$NAME" version | head -n 1) to $PREFIX"
   advise
 }
@@ -364,6 +371,22 @@ put_unit() {
   fi
 }
 
+put_completion() {
+  [ "$SERVICE" = yes ] || return 0
+  temp_dir "${TMPDIR:-/tmp}"
+  "$PREFIX/$NAME" completion bash >"$TEMP_DIR/completion" || die "the executable prints no completion"
+  mkdir -p "$COMPLETION_DIR"
+  put 644 "$TEMP_DIR/completion" "$COMPLETION_DIR/$NAME"
+}
+
+# old_processes: the ids of those that still run the executable that was replaced, as far as this user may know.
+old_processes() {
+  local process
+  for process in /proc/[0-9]*; do
+    [ "$(readlink "$process/exe" 2>/dev/null)" != "$PREFIX/$NAME (deleted)" ] || printf '%s ' "${process#/proc/}"
+  done
+}
+
 systemd_runs() { [ -d /run/systemd/system ]; }
 
 reload_systemd() {
@@ -371,12 +394,16 @@ reload_systemd() {
 }
 
 advise() {
+  local running
+  running=$(old_processes)
   say ""
+  [ -z "$running" ] || say "the program that was there before still runs (process ${running% }) until it is restarted"
   say "next:"
   say "  edit   $PREFIX/conf/conf.properties"
   say "  check  $PREFIX/$NAME check"
   if [ "$SERVICE" = no ]; then
     say "  (set data.dir there to a folder of its own, if this is not the only installation)"
+    if [ -n "$running" ]; then say "  restart it, with SIGTERM and then"; fi
     say "  start  $PREFIX/$NAME"
   elif systemd_runs && systemctl --quiet is-active "$NAME"; then
     say "  restart the running service: systemctl restart $NAME"
@@ -394,11 +421,15 @@ uninstall() {
   if [ -e "$unit" ] && grep -q -F "ExecStart=$PREFIX/$NAME " "$unit"; then
     [ "$(id -u)" = 0 ] || die "$unit belongs to this installation: uninstall as root"
     if systemd_runs; then quietly "stopping the service" systemctl disable --now "$NAME"; fi
-    rm -f "$unit"
+    rm -f "$unit" "$COMPLETION_DIR/$NAME"
     reload_systemd
     ours=yes
   fi
-  rm -f "$PREFIX/$NAME" "$PREFIX/conf/$NAME.service" "$PREFIX/conf/conf.properties.default"
+  rm -f "$PREFIX/$NAME"
+  local file
+  for file in "$NAME.service" conf.properties.default alerts.yml grafana-dashboard.json; do
+    rm -f "$PREFIX/conf/$file"
+  done
   say "removed $NAME from $PREFIX"
   report_kept "configuration" "$PREFIX/conf"
   # Without a unit of its own the data is wherever data.dir says, and may belong to another installation.
@@ -420,6 +451,9 @@ ensure() {
       rabbitmq) [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || packages+=(rabbitmq-server) ;;
       zookeeper) [ -f /usr/share/java/zookeeper.jar ] || packages+=(libzookeeper-java) ;;
       java) command -v java >/dev/null || packages+=(default-jre-headless) ;;
+      chromium) command -v chromium >/dev/null || packages+=(chromium) ;;
+      chinese-font) has_chinese_font || packages+=(fonts-wqy-microhei) ;;
+      promtool) command -v promtool >/dev/null || packages+=(prometheus) ;;
       systemd-analyze) command -v systemd-analyze >/dev/null || packages+=(systemd) ;;
     esac
   done
@@ -437,6 +471,10 @@ ensure() {
   DEBIAN_FRONTEND=noninteractive quietly "installing ${packages[*]}" \
     apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "${packages[@]}" ||
     die "apt-get install failed"
+}
+
+has_chinese_font() {
+  compgen -G '/usr/share/fonts/*/wqy/*' >/dev/null || compgen -G '/usr/share/fonts/*/noto/*CJK*' >/dev/null
 }
 
 demo() {
@@ -470,7 +508,7 @@ step() {
 
 test_all() {
   cd "$ROOT"
-  ensure rabbitmq zookeeper java systemd-analyze
+  ensure rabbitmq zookeeper java systemd-analyze chromium chinese-font promtool
   lock_toolchain
   find_development_deno
   unlock_toolchain
@@ -556,7 +594,9 @@ check_prefix() {
 }
 
 parse_args "$@"
-export DENO_DIR=${DENO_DIR:-$TOOLCHAIN/deno-dir}
+# Without symbolic links, as `deno compile` sees it: it is told what to leave out by path.
+DENO_DIR=$(realpath -m "${DENO_DIR:-$TOOLCHAIN/deno-dir}")
+export DENO_DIR
 # Behind a proxy with an own certificate, that one is among the system's and not among Mozilla's.
 export DENO_TLS_CA_STORE=${DENO_TLS_CA_STORE:-mozilla,system}
 export DENO_NO_UPDATE_CHECK=1

@@ -10,17 +10,31 @@ import { EventDispatcher } from "./events/dispatcher.ts";
 import type { EventSink } from "./events/sink.ts";
 import { Webhook } from "./events/webhook.ts";
 import { Fleet } from "./fleet/fleet.ts";
+import { History } from "./history.ts";
+import { Access } from "./http/access.ts";
+import { apiRoutes } from "./http/api/routes.ts";
+import { healthRoutes } from "./http/health.ts";
+import { historyRoutes } from "./http/history_route.ts";
+import { loginRoutes } from "./http/login.ts";
+import { metricsRoutes } from "./http/metrics_route.ts";
+import { Problem, problemResponse } from "./http/problem.ts";
+import type { Route } from "./http/route.ts";
+import { HttpServer } from "./http/server.ts";
+import { Stream, streamRoutes } from "./http/stream.ts";
 import { hostOf, instanceName } from "./instance.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { FaultLog, type Logger } from "./log.ts";
-import { Metrics } from "./metrics.ts";
+import { Metrics } from "./metrics/metrics.ts";
 import { Broker } from "./mq/broker.ts";
 import { EventPublisher } from "./mq/event_publisher.ts";
 import { Supervisor } from "./mq/supervisor.ts";
-import { beatServerOptions, brokerSettings, fleetOptions, sourceText } from "./options.ts";
+import { Operations } from "./operations.ts";
+import { accessSettings, beatServerOptions, brokerSettings, fleetOptions, sourceText } from "./options.ts";
 import { Recorder } from "./recorder.ts";
 import { Slices } from "./slices.ts";
+import { Status } from "./status.ts";
 import { type CatalogRow, Store } from "./store/store.ts";
+import type { Pulse } from "./systemd/watchdog.ts";
 import { HeartbeatService } from "./thrift/heartbeat_service.ts";
 import { BeatServer } from "./thrift/server.ts";
 import { Registrar } from "./zookeeper/registrar.ts";
@@ -41,12 +55,20 @@ export interface AppSurroundings {
 export interface App {
   /** Where beats are received, with the real port. */
   readonly beatAddress: { hostname: string; port: number };
+  readonly beats: BeatServer;
+  /** Everything that is answered over HTTP. */
+  readonly routes: readonly Route[];
+  /** Where page, API and metrics are, with the real port; undefined while that port cannot be opened. */
+  readonly httpAddress: { hostname: string; port: number } | undefined;
   readonly fleet: Fleet;
   readonly catalog: LocalCatalog | SupervisorCatalog;
   readonly broker: Broker;
   readonly store: Store;
   readonly events: EventDispatcher;
+  readonly operations: Operations;
   readonly metrics: Metrics;
+  /** Shows whether the service really works. */
+  readonly pulse: Pulse;
   /** Undefined where the service does not register itself. */
   readonly registrar: Registrar | undefined;
   /** Applies what can be applied of another configuration, and says in the log what was and what was not. */
@@ -71,7 +93,20 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     const instance = instanceName(settings);
     const run = `${instance}.${crypto.randomUUID().slice(0, 8)}`;
     const slices = new Slices();
-    const metrics = new Metrics();
+    const metrics = new Metrics(clock);
+    const access = new Access(accessSettings(settings), { clock, faults: new FaultLog(log, () => clock.monotonic()) });
+    const http = new HttpServer({
+      hostname: settings["http.host"],
+      port: settings["http.port"],
+      access,
+      log,
+      clock,
+      observe: (request) => metrics.http.observe(request),
+    });
+    lifecycle.push("HTTP port", () => http.stop());
+    const stream = new Stream(() => status.summary());
+    // Before the port, which would wait for the streams.
+    lifecycle.push("stream", () => stream.close());
 
     const fleet = new Fleet(fleetOptions(settings));
     const { store, memory } = await Store.open({
@@ -86,7 +121,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       },
     });
     lifecycle.push("store", () => store.close());
-    fleet.restore(memory.agents, now());
+    fleet.restore(memory.agents, now(), memory.silences);
 
     const listener: CatalogListener = {
       inForce: ({ body, origin, atMs }) => recorder.catalog({ body, origin, takenAtMs: atMs, source: catalog.source }),
@@ -142,11 +177,16 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       log,
       store,
       tell: (happened) => events.enqueue(happened),
+      show: (happened) => {
+        metrics.events.add(happened);
+        stream.publish(happened);
+      },
       timeoutMs: () => current["agent.timeout"],
-      expired: (seconds) => metrics.expiryError.observe(seconds),
+      expired: (seconds) => metrics.expiryError.observe(seconds * 1000),
     });
     recorder.start();
     lifecycle.push("recorder", () => recorder.stop());
+    const operations = new Operations({ fleet, catalog, store, recorder, clock, log });
 
     const service = new HeartbeatService({ fleet, catalog, clock });
     const beats = new BeatServer(service, new FaultLog(log, () => clock.monotonic()), beatServerOptions(settings));
@@ -169,6 +209,37 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     registrar?.start();
     if (registrar !== undefined) lifecycle.push("ZooKeeper registration", () => registrar.stop());
 
+    const history = new History({ counts: () => fleet.counts(now()), beats: () => beats.stats.beats }, clock);
+    history.start();
+    lifecycle.push("history", () => history.stop());
+    const status: Status = new Status({
+      ...{ instance, build: buildInfo(), startedAt, clock, fleet, beats, catalog, broker, registrar, store, events },
+      beatsPerSecond: () => history.beatsPerSecond,
+      timeoutMs: () => current["agent.timeout"],
+      streamClients: () => stream.clients,
+    });
+    await stream.restore(store, log);
+    const loginPage = () => problemResponse(new Problem(401, "a token is required"));
+    const routes: readonly Route[] = [
+      ...healthRoutes(status),
+      ...loginRoutes(access, loginPage),
+      ...apiRoutes({ fleet, catalog, store, operations, slices, clock, dataDir: settings["data.dir"] }),
+      ...historyRoutes(history),
+      ...streamRoutes(stream),
+      ...metricsRoutes(metrics),
+    ];
+    metrics.start({
+      ...{ status, fleet, beats, broker, events, store, registrar, routes },
+      isShortOfDescriptors: shortage !== undefined,
+    });
+    lifecycle.push("metrics", () => metrics.stop());
+    http.start({ routes, loginPage });
+
+    const pulse: Pulse = {
+      judgedUntilMs: () => recorder.judgedUntilMs,
+      acceptsBeats: (timeoutMs) => beats.accepts(timeoutMs),
+    };
+
     log.info("agents: {count} remembered", { count: memory.agents.length });
     log.info("apps that agents may run come from {source} (auth.mode = {mode})", {
       source: sourceText(settings),
@@ -176,9 +247,13 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     });
     log.info(`beats on ${beatAddress.hostname}:${beatAddress.port}`);
     return {
-      ...{ beatAddress, fleet, catalog, broker, store, events, metrics, registrar },
+      ...{ beatAddress, routes, beats, fleet, catalog, broker, store, events, operations, metrics, pulse, registrar },
+      get httpAddress() {
+        return http.address;
+      },
       reload(next: Settings) {
-        current = reload({ before: current, next }, { log, fleet, catalog });
+        current = reload({ before: current, next }, { log, fleet, catalog, operations });
+        if (access.reconfigure(accessSettings(current))) stream.disconnect();
       },
       stop: () => lifecycle.close(),
     };
@@ -233,7 +308,7 @@ function newRegistrar(
 
 function reload(
   { before, next }: { before: Settings; next: Settings },
-  { log, fleet, catalog }: Pick<App, "fleet" | "catalog"> & { log: Logger },
+  { log, fleet, catalog, operations }: Pick<App, "fleet" | "catalog" | "operations"> & { log: Logger },
 ): Settings {
   const after = withLive(before, next);
   const changes = differences(before, next);
@@ -245,5 +320,6 @@ function reload(
     else log.warn("reload: {key} would be {to}, is {from}: that needs a restart", { key, from, to });
   }
   if (changes.length === 0) log.info("reload: nothing has changed");
+  operations.reloaded(changes, "local");
   return after;
 }

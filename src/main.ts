@@ -1,8 +1,7 @@
 import { dirname, join } from "node:path";
-import { buildInfo } from "./build_info.ts";
-import { check } from "./cli/check.ts";
-import { type Arguments, HELP, parseArguments, UsageError } from "./cli/arguments.ts";
-import { run } from "./cli/run.ts";
+import { parseArguments } from "./cli/arguments.ts";
+import { CommandError, type Surroundings, UsageError } from "./cli/command.ts";
+import { processTerminal, type Terminal } from "./cli/terminal.ts";
 import { ConfigError } from "./config/file.ts";
 
 /** How long a stop may take before the process ends all the same, ms. */
@@ -31,48 +30,46 @@ function stopSignal(): Promise<string> {
   });
 }
 
-function print(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(text));
+function surroundings(terminal: Terminal): Surroundings {
+  return {
+    terminal,
+    journal: Deno.env.get("JOURNAL_STREAM") !== undefined,
+    systemd: {
+      notifySocket: Deno.env.get("NOTIFY_SOCKET"),
+      watchdogUsec: Deno.env.get("WATCHDOG_USEC"),
+      watchdogPid: Deno.env.get("WATCHDOG_PID"),
+    },
+    stopped: stopSignal,
+    onReload: (listener) => Deno.addSignalListener("SIGHUP", listener),
+  };
 }
 
-function printError(text: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
-}
-
-function versionText(): string {
-  const { version, commit, runtime } = buildInfo();
-  return `elves-heartbeat ${version} (${commit})\nDeno ${Deno.version.deno}, ${runtime}\n`;
-}
-
-async function execute({ command, config }: Arguments): Promise<number> {
-  switch (command) {
-    case "run":
-      return await run({
-        config,
-        journal: Deno.env.get("JOURNAL_STREAM") !== undefined,
-        stopped: stopSignal(),
-        onReload: (listener) => Deno.addSignalListener("SIGHUP", listener),
-      });
-    case "check":
-      return await check(config, print);
-    case "version":
-      print(versionText());
-      return 0;
-    case "help":
-      print(HELP);
-      return 0;
+async function main(terminal: Terminal): Promise<number> {
+  try {
+    const invocation = parseArguments(Deno.args, defaultConfig());
+    const handler = await invocation.command.load();
+    return await handler(invocation, surroundings(terminal));
+  } catch (cause) {
+    // Whoever read the output has seen enough.
+    if (cause instanceof Deno.errors.BrokenPipe) return 0;
+    return explain(cause, terminal);
   }
 }
 
-async function main(): Promise<number> {
-  try {
-    return await execute(parseArguments(Deno.args, defaultConfig()));
-  } catch (cause) {
-    if (cause instanceof UsageError) printError(`${cause.message}\n\n${HELP}`);
-    else if (cause instanceof ConfigError) printError(cause.message);
-    else throw cause;
+/** Says why the command could not be done. @returns the exit code */
+function explain(cause: unknown, terminal: Terminal): number {
+  if (cause instanceof UsageError) {
+    const help = ["elves-heartbeat", "help", cause.command].filter((word) => word !== undefined).join(" ");
+    terminal.note(`${cause.message}\nsee: ${help}\n`);
     return 2;
   }
+  if (cause instanceof ConfigError) {
+    terminal.note([cause.message, ...cause.warnings.map((warning) => `warning: ${warning}`), ""].join("\n"));
+    return 2;
+  }
+  if (!(cause instanceof CommandError)) throw cause;
+  terminal.note(`${cause.message}\n`);
+  return cause.exitCode;
 }
 
-Deno.exit(await main());
+Deno.exit(await main(processTerminal({ noColor: Deno.env.get("NO_COLOR"), term: Deno.env.get("TERM") })));

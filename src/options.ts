@@ -2,6 +2,7 @@ import { getHeapStatistics } from "node:v8";
 import { appSource } from "./config/config.ts";
 import type { Settings } from "./config/schema.ts";
 import type { FleetOptions } from "./fleet/fleet.ts";
+import type { AccessSettings } from "./http/access.ts";
 import type { BrokerSettings } from "./mq/broker.ts";
 import type { BeatServerOptions } from "./thrift/server.ts";
 
@@ -57,6 +58,11 @@ export function brokerSettings(settings: Settings, instance: string): BrokerSett
     callIdResult: settings["mq.callIdResult"],
     instance,
   };
+}
+
+/** What the settings say about who may use the HTTP side. */
+export function accessSettings(settings: Settings): AccessSettings {
+  return { tokens: settings["http.token"], allowedHosts: settings["http.allowedHosts"] };
 }
 
 /** Where the apps come from, in words. */

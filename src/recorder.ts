@@ -1,9 +1,11 @@
 import type { Clock } from "./clock.ts";
 import type { Agent, Instant } from "./fleet/agent.ts";
-import { type EventKind, type FleetEvent, serviceEvent } from "./fleet/events.ts";
+import { auditEvent, type EventKind, type FleetEvent, isTold, serviceEvent } from "./fleet/events.ts";
 import type { Fleet } from "./fleet/fleet.ts";
+import type { EndedSilence, StoredSilence } from "./fleet/silences.ts";
 import type { StoredAgent } from "./fleet/stored.ts";
 import type { Logger } from "./log.ts";
+import type { Audit, AuditSubject } from "./operations.ts";
 
 /** How often changes are collected, ms; with a busy loop on top, agents are offline well within a second of due. */
 const INTERVAL_MS = 500;
@@ -31,6 +33,8 @@ export interface ChangeBatch {
   readonly forgotten: readonly string[];
   readonly events: readonly FleetEvent[];
   readonly catalogs: readonly CatalogRecord[];
+  /** All silences; undefined when they are the same as before. */
+  readonly silences: readonly StoredSilence[] | undefined;
 }
 
 /** Where changes go to outlive the process. */
@@ -46,8 +50,10 @@ export interface RecorderOptions {
   readonly log: Logger;
   /** Undefined where nothing can be stored. */
   readonly store: ChangeStore | undefined;
-  /** Takes events that are stored, in order, to tell them to others. */
+  /** Takes events that are stored, in order, to tell them to others; no audit. */
   readonly tell: (events: readonly FleetEvent[]) => void;
+  /** Takes all events that are stored, in order, to show them to operators. */
+  readonly show?: (events: readonly FleetEvent[]) => void;
   /** agent.timeout, ms. */
   readonly timeoutMs: () => number;
   /** Takes note of how long after it was due an agent was called offline, seconds. */
@@ -94,6 +100,9 @@ export class Recorder {
   #catalogs: CatalogRecord[] = [];
   #last: Promise<void> = Promise.resolve();
   #warnedInterval = false;
+  /** How many audits there were. */
+  #audits = 0;
+  #judgedUntilMs: number | undefined;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -111,9 +120,19 @@ export class Recorder {
     await this.#last;
   }
 
+  /** Up to which moment of the monotonic clock agents were judged; undefined before the first time. */
+  get judgedUntilMs(): number | undefined {
+    return this.#judgedUntilMs;
+  }
+
   /** Adds an event that is not about one agent. */
   event(kind: EventKind, details: Record<string, unknown>): void {
     this.#serviceEvents.push(serviceEvent(kind, this.#now(), details));
+  }
+
+  /** Adds what somebody did by hand; kept and shown, but told to nobody. */
+  audit(audit: Audit, subject?: AuditSubject): void {
+    this.#serviceEvents.push(auditEvent(this.#now(), { ...audit }, { place: ++this.#audits, ...subject }));
   }
 
   /** Adds a catalog to the history. */
@@ -130,19 +149,24 @@ export class Recorder {
     const { fleet } = this.#options;
     const now = this.#now();
     fleet.advance(now);
-    const { agents, forgotten, events: fleetEvents } = fleet.takeChanges();
+    this.#judgedUntilMs = now.monotonic;
+    const { agents, forgotten, events: fleetEvents, silences, ended } = fleet.takeChanges();
     const events = [...fleetEvents, ...this.#serviceEvents];
     const catalogs = this.#catalogs;
     this.#serviceEvents = [];
     this.#catalogs = [];
     this.#checkInterval();
-    if (agents.length + forgotten.length + events.length + catalogs.length === 0) return;
+    const changes = agents.length + forgotten.length + events.length + catalogs.length;
+    if (changes === 0 && silences === undefined) return;
     this.#observe(events, now);
     this.#report(events);
-    const stored = this.#store({ agents, forgotten, events, catalogs });
+    for (const silence of ended) this.#reportEnd(silence);
+    const stored = this.#store({ agents, forgotten, events, catalogs, silences });
     // One after the other, so that events are told in the order in which they happened.
     this.#last = this.#last.then(() => stored).then(() => {
-      if (events.length > 0) this.#options.tell(events);
+      if (events.length === 0) return;
+      this.#options.tell(events.filter(isTold));
+      this.#options.show?.(events);
     });
   }
 
@@ -187,6 +211,14 @@ export class Recorder {
       if (kind === "guardOn") this.#options.log.warn(GUARD_ON, { ...details });
       if (kind === "guardOff") this.#options.log.warn(GUARD_OFF, { ...details });
     }
+  }
+
+  #reportEnd({ silence, agents, offline }: EndedSilence): void {
+    this.#options.log.info("silence: {silence} is over; it covered {agents} agents, {offline} of them are offline", {
+      silence: silence.text,
+      agents,
+      offline,
+    });
   }
 }
 

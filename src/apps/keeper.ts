@@ -128,6 +128,11 @@ export class SupervisorCatalog implements CatalogUpdates {
     return this.#held;
   }
 
+  /** When the one in force was said last, ms since the epoch; undefined before there is one. */
+  get confirmedAtMs(): number | undefined {
+    return this.#told?.atMs;
+  }
+
   /** Applies another share from now on. */
   reconfigure(emptyShare: number): void {
     this.#emptyShare = emptyShare;

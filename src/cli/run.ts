@@ -4,25 +4,18 @@ import { ConfigError, loadConfig } from "../config/file.ts";
 import type { Settings } from "../config/schema.ts";
 import { closeLog, type Logger, openLog, writeToStderr } from "../log.ts";
 import { buildInfo } from "../build_info.ts";
-
-/** What the process is told from outside. */
-export interface RunOptions {
-  /** Path of the configuration file. */
-  readonly config: string;
-  /** Whether standard error is journald. */
-  readonly journal: boolean;
-  /** Resolves when the process shall stop, with the reason. */
-  readonly stopped: Promise<string>;
-  /** Calls back whenever the configuration shall be read again. */
-  onReload(listener: () => void): void;
-}
+import type { Invocation, Surroundings } from "./command.ts";
+import { statusFacts } from "../systemd/facts.ts";
+import { ServiceManager } from "../systemd/service_manager.ts";
 
 /**
  * Serves until told to stop.
  * @returns the exit code: 0 after a clean stop, 1 when the service cannot start
  * @throws {ConfigError} when the configuration cannot be used
  */
-export async function run({ config, journal, stopped, onReload }: RunOptions): Promise<number> {
+export async function run({ config }: Invocation, surroundings: Surroundings): Promise<number> {
+  const { journal, systemd, onReload } = surroundings;
+  const stopped = surroundings.stopped();
   const { settings, warnings } = loadConfig(config);
   const open = (level: Settings["log.level"]) =>
     openLog({ level, format: settings["log.format"], journal, write: writeToStderr });
@@ -30,6 +23,8 @@ export async function run({ config, journal, stopped, onReload }: RunOptions): P
   const { version, commit } = buildInfo();
   log.info("elves-heartbeat {version} ({commit}), configuration {config}", { version, commit, config });
   for (const warning of warnings) log.warn("configuration: {warning}", { warning });
+  const manager = new ServiceManager(systemd, { log, clock: systemClock });
+  manager.starting();
   let app: App | undefined;
   let isDue = false;
   const reload = () => {
@@ -40,11 +35,14 @@ export async function run({ config, journal, stopped, onReload }: RunOptions): P
     app?.reload(next);
   };
   // From the first moment on: without a listener the signal would end the process.
-  onReload(reload);
+  onReload(() => manager.reloading(reload));
   try {
     app = await startApp(settings, { log, clock: systemClock });
     if (isDue) reload();
-    log.info("stopping: {reason}", { reason: await stopped });
+    manager.ready({ pulse: app.pulse, summary: statusFacts(app, systemClock) });
+    const reason = await stopped;
+    log.info("stopping: {reason}", { reason });
+    await manager.stopping(reason);
     await app.stop();
     log.info("stopped");
     return 0;
@@ -52,6 +50,7 @@ export async function run({ config, journal, stopped, onReload }: RunOptions): P
     log.error("cannot start: {cause}", { cause });
     return 1;
   } finally {
+    await manager.close();
     closeLog();
   }
 }

@@ -23,6 +23,8 @@ export interface DispatcherOptions {
 export interface SinkStats extends Readonly<OutboxCounts> {
   /** How many events wait, those under way included. */
   readonly queued: number;
+  /** When the oldest of them happened, ms since the epoch; undefined when none waits. */
+  readonly oldestAtMs: number | undefined;
 }
 
 /**
@@ -47,7 +49,11 @@ export class EventDispatcher {
   /** How each sink stands; sinks that are not used are not there. */
   get stats(): Readonly<Partial<Record<SinkName, SinkStats>>> {
     return Object.fromEntries(
-      [...this.#outboxes].map(([name, outbox]) => [name, { ...outbox.counts, queued: outbox.queued }]),
+      [...this.#outboxes].map(([name, outbox]) => [name, {
+        ...outbox.counts,
+        queued: outbox.queued,
+        oldestAtMs: outbox.oldestAtMs,
+      }]),
     );
   }
 

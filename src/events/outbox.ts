@@ -62,6 +62,11 @@ export class Outbox {
     return this.#messages.reduce((sum, message) => sum + message.length, this.#waiting.length + this.#underWay.length);
   }
 
+  /** When the oldest event that waits happened, ms since the epoch; undefined when none does. */
+  get oldestAtMs(): number | undefined {
+    return (this.#underWay[0] ?? this.#messages[0]?.[0] ?? this.#waiting[0])?.atMs;
+  }
+
   /** Takes events behind those that wait; drops the oldest of too many, other than those under way. */
   enqueue(events: readonly FleetEvent[]): void {
     for (const event of events) this.#waiting.push(event);

@@ -1,6 +1,7 @@
 import { addressRank } from "./address.ts";
 import type { Beat, InstalledApps } from "./beat.ts";
 import type { Oddities } from "./identity.ts";
+import type { Silence } from "./silences.ts";
 
 /**
  * `online`: it beats. `suspect`: overdue, but not called offline yet, because the silence may be ours (grace, guard);
@@ -45,6 +46,10 @@ export class Agent {
   changedMs = 0;
   /** What is odd about its identity; undefined as long as nothing was. */
   oddities: Oddities | undefined = undefined;
+  /** Whether it comes and goes so often that it is not told about. */
+  flapping = false;
+  /** The maintenance window in which it is not told about; of several the one that ends last. */
+  silence: Silence | undefined = undefined;
   /** The queue it stands in, and its neighbours there; see AgentQueue. */
   queue: AgentQueue | undefined = undefined;
   previous: Agent | undefined = undefined;
@@ -53,6 +58,17 @@ export class Agent {
   constructor(ip: string) {
     this.ip = ip;
     this.rank = addressRank(ip);
+  }
+
+  /** Whether it is in a maintenance window. */
+  get silenced(): boolean {
+    return this.silence !== undefined;
+  }
+
+  /** Puts it under a silence, or out of it. */
+  setSilence(silence: Silence | undefined): void {
+    if (this.queue !== undefined) this.queue.silenced += Number(silence !== undefined) - Number(this.silenced);
+    this.silence = silence;
   }
 
   /** How many characters its app map takes. */
@@ -83,6 +99,8 @@ export class AgentQueue {
   #tail: Agent | undefined = undefined;
   /** How many there are. */
   size = 0;
+  /** How many of them are silenced; kept by them. */
+  silenced = 0;
 
   /** Adds an agent that is in no queue, at the end. */
   push(agent: Agent): void {
@@ -93,6 +111,7 @@ export class AgentQueue {
     else this.#tail.next = agent;
     this.#tail = agent;
     this.size++;
+    if (agent.silence !== undefined) this.silenced++;
   }
 
   /** Takes out an agent that is in this queue. */
@@ -105,5 +124,6 @@ export class AgentQueue {
     agent.previous = undefined;
     agent.next = undefined;
     this.size--;
+    if (agent.silence !== undefined) this.silenced--;
   }
 }

@@ -1,6 +1,6 @@
 import type { Agent, Instant } from "./agent.ts";
 
-/** Everything that other modules and operators are told about (DESIGN.md section 5). */
+/** Everything that modules and operators are told about (DESIGN.md section 5); `audit` is for operators only. */
 export const EVENT_KINDS = [
   "agentOnline",
   "agentOffline",
@@ -12,6 +12,7 @@ export const EVENT_KINDS = [
   "guardOff",
   "catalogChanged",
   "catalogHeld",
+  "audit",
 ] as const;
 
 /** One of {@link EVENT_KINDS}. */
@@ -70,4 +71,22 @@ export function serviceEvent(kind: EventKind, now: Instant, details: Record<stri
     awaySeconds: undefined,
     details,
   };
+}
+
+/**
+ * What somebody did by hand.
+ * @param subject the agent it was done to, and the how-manieth audit it is: several may come within one millisecond
+ */
+export function auditEvent(
+  now: Instant,
+  details: Record<string, unknown>,
+  { place, ip = "", asset = "" }: { place: number; ip?: string; asset?: string },
+): FleetEvent {
+  const event = serviceEvent("audit", now, details);
+  return { ...event, id: `audit:${ip}:${event.atMs}.${place}`, ip, asset };
+}
+
+/** Whether others are told of it; an audit stays among operators. */
+export function isTold({ kind }: FleetEvent): boolean {
+  return kind !== "audit";
 }

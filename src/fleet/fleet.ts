@@ -1,10 +1,14 @@
 import { Agent, type AgentState, type Instant } from "./agent.ts";
 import { type Beat, parseInstalledApps } from "./beat.ts";
+import { Changes, type FleetChanges } from "./changes.ts";
 import { agentEvent, type EventKind, type FleetEvent, serviceEvent } from "./events.ts";
-import { FlapDamper, type FlapOptions } from "./flaps.ts";
+import type { FlapOptions } from "./flaps.ts";
 import { compareIdentity } from "./identity.ts";
 import { type GuardEnd, Liveness, type LivenessOptions, type LivenessStatus } from "./liveness.ts";
-import { type AgentQuery, matches, sorted } from "./query.ts";
+import { News } from "./news.ts";
+import { compareAddresses, sorted } from "./order.ts";
+import { type AgentQuery, matches } from "./query.ts";
+import { type EndedSilence, type NewSilence, type Silence, Silences, type StoredSilence } from "./silences.ts";
 import { restoredAgents, type StoredAgent, storedAgent } from "./stored.ts";
 import { AgentTable } from "./table.ts";
 
@@ -27,16 +31,6 @@ export interface FleetOptions extends LivenessOptions {
  */
 export type BeatOutcome = "new" | "returned" | "beat" | "full" | "foreign";
 
-/** What has changed since the changes were taken the last time. */
-export interface FleetChanges {
-  /** Rows that are new or other than before. */
-  readonly agents: readonly Agent[];
-  /** Addresses of rows that are no more. */
-  readonly forgotten: readonly string[];
-  /** What happened, in the order in which it did. */
-  readonly events: readonly FleetEvent[];
-}
-
 /** How many rows are looked at between two places where a long job may be interrupted. */
 const ROWS_PER_STEP = 512;
 /** What is shown of an app map that is left out. */
@@ -52,10 +46,10 @@ export class Fleet {
   #options: FleetOptions;
   readonly #table = new AgentTable();
   readonly #liveness: Liveness;
-  readonly #flaps: FlapDamper;
-  readonly #dirty = new Set<Agent>();
-  #forgotten: string[] = [];
-  #events: FleetEvent[] = [];
+  readonly #changes = new Changes();
+  readonly #news: News;
+  /** The maintenance windows. */
+  readonly silences: Silences;
   #now: Instant = { monotonic: 0, wall: 0 };
   #intervalMs: number | undefined;
   /** Characters of the app maps of all agents. */
@@ -67,10 +61,14 @@ export class Fleet {
   /** @param random a number in [0, 1), for the order in which held agents go offline */
   constructor(options: FleetOptions, random?: () => number) {
     this.#options = options;
-    this.#flaps = new FlapDamper(options.flap);
+    this.#news = new News(options.flap, this.#changes);
+    this.silences = new Silences(() => this.#table.all(), {
+      unsilenced: (agent) => this.#news.unsilenced(agent, { now: this.#now, timeoutMs: this.#options.timeoutMs }),
+      ended: (ended) => this.#silenceEnded(ended),
+    });
     this.#liveness = new Liveness(options, {
       offline: (agent, atMs) => this.#wentOffline(agent, atMs),
-      guardOn: (counts) => this.#emit(serviceEvent("guardOn", this.#now, counts)),
+      guardOn: (counts) => this.#changes.emit(serviceEvent("guardOn", this.#now, counts)),
       guardOff: (counts) => this.#guardEnded(counts),
     }, random);
   }
@@ -98,19 +96,26 @@ export class Fleet {
     this.#liveness.beat(known);
     if (event === undefined) return "beat";
     this.#entered(known, now.monotonic, now.wall);
-    this.#tell(known, "online", event);
+    this.#news.transition(known, event);
     return "returned";
   }
 
-  /** Takes in the rows of a former run; for an empty fleet only. Grace begins, so that agents can show themselves. */
-  restore(rows: readonly StoredAgent[], now: Instant): void {
+  /**
+   * Takes in the rows of a former run, and the silences that are not over; for an empty fleet only. Grace begins, so that
+   * agents can show themselves.
+   */
+  restore(rows: readonly StoredAgent[], now: Instant, silences: readonly StoredSilence[] = []): void {
     this.#now = now;
+    this.silences.restore(silences, now);
     this.#liveness.start(now);
     if (rows.length === 0) this.#warmingUntilMs = now.monotonic + this.#options.graceMs;
     const agents = restoredAgents(rows, now).sort((a, b) => a.lastBeatMs - b.lastBeatMs);
+    const untold = new Set(rows.filter((row) => row.untold).map(({ ip }) => ip));
     for (const agent of agents) {
       this.#appsLength += agent.appsLength;
       this.#table.add(agent);
+      this.silences.apply(agent);
+      if (untold.has(agent.ip)) this.#news.appeared(agent);
       if (agent.state === "online") this.#liveness.restoreOnline(agent);
     }
     const offline = agents.filter((agent) => agent.state === "offline").sort((a, b) => a.changedMs - b.changedMs);
@@ -124,16 +129,12 @@ export class Fleet {
 
   /** What has changed since this was called the last time: what is to be stored and told. */
   takeChanges(): FleetChanges {
-    const changes = { agents: [...this.#dirty], forgotten: this.#forgotten, events: this.#events };
-    this.#dirty.clear();
-    this.#forgotten = [];
-    this.#events = [];
-    return changes;
+    return this.#changes.take();
   }
 
   /** A row as it is to be stored. */
   stored(agent: Agent): StoredAgent {
-    return storedAgent(agent, this.#flaps.told(agent));
+    return storedAgent(agent, this.#news.told(agent));
   }
 
   /** How many agents there are in each state. */
@@ -148,14 +149,25 @@ export class Fleet {
     return this.#liveness.status;
   }
 
+  /** How many agents are in a maintenance window. */
+  get countSilenced(): number {
+    return this.#liveness.countSilenced;
+  }
+
+  /** How many agents come and go so often that they are not told about. */
+  get countFlapping(): number {
+    return this.#news.countFlapping;
+  }
+
   /** Whether this fleet began empty so short a time ago that agents may not have had the chance to beat. */
   isWarming(now: Instant): boolean {
     return now.monotonic < this.#warmingUntilMs;
   }
 
-  /** Has every row taken as changed, for a store that lost them. */
+  /** Has every row and the silences taken as changed, for a store that lost them. */
   touchAll(): void {
-    for (const agent of this.#table.all()) this.#dirty.add(agent);
+    for (const agent of this.#table.all()) this.#changes.touch(agent);
+    this.#changes.replaceSilences(this.silences.list);
   }
 
   /** The mean time between two beats of an agent, ms, over the last hundreds of beats; undefined before the second. */
@@ -167,11 +179,6 @@ export class Fleet {
   get(ip: string, now: Instant): Agent | undefined {
     this.#advance(now);
     return this.#table.get(ip);
-  }
-
-  /** Whether an agent comes and goes so often that it is not told about. */
-  isFlapping(agent: Agent): boolean {
-    return this.#flaps.isFlapping(agent);
   }
 
   /** How many rows have the address or asset that a query names. */
@@ -194,7 +201,7 @@ export class Fleet {
   *list(query: AgentQuery, now: Instant): Generator<void, Agent[], void> {
     this.#advance(now);
     const candidates = query.ip !== undefined || query.asset !== undefined
-      ? this.#table.named(query).sort((a, b) => a.rank - b.rank)
+      ? this.#table.named(query).sort(compareAddresses)
       : this.#table.inOrder();
     yield;
     const found: Agent[] = [];
@@ -225,11 +232,30 @@ export class Fleet {
     return this.#liveness.releaseGuard(now);
   }
 
+  /**
+   * Begins a maintenance window.
+   * @throws {SilenceError} when it cannot be
+   */
+  addSilence(wish: NewSilence, { by, now }: { by: string; now: Instant }): Silence {
+    this.#advance(now);
+    const silence = this.silences.add(wish, { by, now });
+    this.#changes.replaceSilences(this.silences.list);
+    return silence;
+  }
+
+  /** Ends a maintenance window by hand. @returns undefined when there is none with this id */
+  removeSilence(id: string, now: Instant): EndedSilence | undefined {
+    this.#advance(now);
+    const ended = this.silences.remove(id);
+    if (ended !== undefined) this.#changes.replaceSilences(this.silences.list);
+    return ended;
+  }
+
   /** Applies other limits from now on, as after a reload of the configuration. */
   reconfigure(options: FleetOptions): void {
     this.#options = options;
     this.#liveness.reconfigure(options);
-    this.#flaps.reconfigure(options.flap);
+    this.#news.reconfigure(options.flap);
   }
 
   #add(beat: Beat, now: Instant, peer: string | undefined): BeatOutcome {
@@ -245,14 +271,9 @@ export class Fleet {
     this.#entered(agent, now.monotonic, now.wall);
     this.#updated(agent, beat, now);
     this.#table.add(agent);
+    this.silences.apply(agent);
     this.#liveness.beat(agent);
-    const { id, kind, ip, asset, atMs, lastSeenMs } = this.#event("agentOnline", agent, now.wall);
-    this.#emit({
-      ...{ id, kind, ip, asset, atMs, lastSeenMs },
-      sinceMs: undefined,
-      awaySeconds: undefined,
-      details: { first: true },
-    });
+    this.#news.appeared(agent);
     return "new";
   }
 
@@ -266,12 +287,14 @@ export class Fleet {
       const details = conflict === "asset"
         ? { reason: conflict, assets: [agent.asset, beat.asset] }
         : { reason: conflict };
-      this.#emit(this.#event("duplicateIdentity", agent, this.#now.wall, details));
+      this.#news.conflict(agent, this.#event("duplicateIdentity", agent, this.#now.wall, details));
     }
-    if (agent.asset !== beat.asset) this.#table.rename(agent, beat.asset);
+    if (agent.asset !== beat.asset) {
+      this.#table.rename(agent, beat.asset);
+      this.silences.apply(agent);
+    }
     if (agent.version !== beat.version && agent.version !== "") {
-      const details = { from: agent.version, to: beat.version };
-      this.#emit(this.#event("versionChanged", agent, this.#now.wall, details));
+      this.#news.versionChanged(agent, { to: beat.version, now: this.#now });
     }
   }
 
@@ -286,7 +309,7 @@ export class Fleet {
   #updated(agent: Agent, beat: Beat, now: Instant): void {
     agent.update(beat, now);
     if (beat.apps !== agent.appsText) this.#install(agent, beat.apps);
-    this.#dirty.add(agent);
+    this.#changes.touch(agent);
   }
 
   /** An app map for which there is no room is left out: with 32 KiB each, forged agents would take all memory. */
@@ -302,25 +325,8 @@ export class Fleet {
     const wall = this.#now.wall - (this.#now.monotonic - atMs);
     const event = agentEvent("agentOffline", agent, { at: wall, now: { monotonic: atMs, wall } });
     this.#entered(agent, atMs, wall);
-    this.#dirty.add(agent);
-    this.#tell(agent, "offline", event);
-  }
-
-  #tell(agent: Agent, to: "online" | "offline", event: FleetEvent): void {
-    const verdict = this.#flaps.transition(agent, to, agent.changedMs);
-    if (verdict !== "silent") this.#emit(event);
-    if (verdict !== "flapping") return;
-    const { sinceMs, lastSeenMs, awaySeconds } = event;
-    this.#emit({ ...this.#event("agentFlapping", agent, agent.sinceMs), sinceMs, lastSeenMs, awaySeconds });
-  }
-
-  /** Tells the transition with which a flapping agent became stable; what was before it is not known any more. */
-  #tellLate(agent: Agent): void {
-    const { state, sinceMs: at, changedMs: monotonic } = agent;
-    const kind = state === "offline" ? "agentOffline" : "agentOnline";
-    const event = { ...agentEvent(kind, agent, { at, now: { monotonic, wall: at } }), sinceMs: undefined };
-    this.#emit(state === "offline" ? event : { ...event, lastSeenMs: undefined, awaySeconds: undefined });
-    this.#dirty.add(agent);
+    this.#changes.touch(agent);
+    this.#news.transition(agent, event);
   }
 
   #entered(agent: Agent, atMs: number, wall: number): void {
@@ -331,13 +337,19 @@ export class Fleet {
   #advance(now: Instant): void {
     this.#now = now;
     this.#liveness.advance(now);
-    for (const agent of this.#flaps.settle(now.monotonic)) this.#tellLate(agent);
+    this.silences.advance(now);
+    this.#news.settle(now.monotonic);
     this.#forgetOlder(this.#options.retentionMs, "retention");
   }
 
   #guardEnded(counts: { reason: GuardEnd; held: number; agents: number; heldMs: number }): void {
     const { heldMs, ...details } = counts;
-    this.#emit(serviceEvent("guardOff", this.#now, { ...details, held_seconds: Math.round(heldMs / 1000) }));
+    this.#changes.emit(serviceEvent("guardOff", this.#now, { ...details, held_seconds: Math.round(heldMs / 1000) }));
+  }
+
+  #silenceEnded(ended: EndedSilence): void {
+    this.#changes.end(ended);
+    this.#changes.replaceSilences(this.silences.list);
   }
 
   #forgetOlder(offlineForMs: number, reason: string): number {
@@ -352,20 +364,15 @@ export class Fleet {
   }
 
   #forget(agent: Agent, reason: string): void {
-    this.#emit(this.#event("agentForgotten", agent, this.#now.wall, { reason }));
+    this.#news.forgotten(agent, this.#event("agentForgotten", agent, this.#now.wall, { reason }));
     agent.queue?.remove(agent);
     this.#table.delete(agent);
+    this.silences.drop(agent);
     this.#appsLength -= agent.appsLength;
-    this.#flaps.drop(agent);
-    this.#dirty.delete(agent);
-    this.#forgotten.push(agent.ip);
+    this.#changes.forget(agent);
   }
 
   #event(kind: EventKind, agent: Agent, at: number, details?: Record<string, unknown>): FleetEvent {
     return agentEvent(kind, agent, { at, now: this.#now, ...(details === undefined ? {} : { details }) });
-  }
-
-  #emit(event: FleetEvent): void {
-    this.#events.push(event);
   }
 }

@@ -31,6 +31,12 @@ export interface LivenessStatus {
   readonly guardSinceMs: number | undefined;
   /** Monotonic time until which grace lasts, ms; in the past when it is over. */
   readonly graceUntilMs: number;
+  /** How many agents are silent without an explanation, for half the timeout or longer; silenced ones do not count. */
+  readonly silent: number;
+  /** How many of these the guard holds. */
+  readonly held: number;
+  /** Monotonic time at which the guard ends at the latest, ms; undefined when it does not hold. */
+  readonly guardEndsByMs: number | undefined;
 }
 
 /** A gap this long between two looks means that this process stood still: looks come twice a second. */
@@ -79,7 +85,10 @@ export class Liveness {
   }
 
   get status(): LivenessStatus {
-    return { guardSinceMs: this.#guardSinceMs, graceUntilMs: this.#graceUntilMs };
+    const guardSinceMs = this.#guardSinceMs;
+    const guardEndsByMs = guardSinceMs === undefined ? undefined : guardSinceMs + this.#options.guardMaxHoldMs;
+    const held = guardSinceMs === undefined ? 0 : audible(this.#held);
+    return { guardSinceMs, graceUntilMs: this.#graceUntilMs, silent: this.#silent, held, guardEndsByMs };
   }
 
   get counts(): { online: number; suspect: number; offline: number } {
@@ -88,6 +97,12 @@ export class Liveness {
       suspect: this.#held.size + this.#leaving.size,
       offline: this.offline.size,
     };
+  }
+
+  /** How many agents are in a maintenance window. */
+  get countSilenced(): number {
+    const queues = [this.#fresh, this.#quiet, this.#held, this.#givenUp, this.#leaving, this.offline];
+    return queues.reduce((sum, queue) => sum + queue.silenced, 0);
   }
 
   /** Applies other limits from now on. */
@@ -163,19 +178,22 @@ export class Liveness {
     }
   }
 
-  /** Those that grace has held are due when it ends. */
+  /** Those that grace has held are due when it ends; those that are silenced, the guard does not hold either. */
   #decideHeld(now: Instant): void {
-    if (this.#held.size === 0 || this.#inGrace(now) || this.#guarded(now)) return;
-    for (let agent = this.#held.head; agent !== undefined; agent = this.#held.head) {
+    if (this.#held.size === 0 || this.#inGrace(now)) return;
+    const guarded = audible(this.#held) > 0 && this.#guarded(now);
+    if (guarded && this.#held.silenced === 0) return;
+    for (const agent of agentsOf(this.#held)) {
+      if (guarded && !agent.silenced) continue;
       this.#held.remove(agent);
-      this.#goOffline(agent, this.#graceUntilMs);
+      this.#goOffline(agent, guarded ? now.monotonic : this.#graceUntilMs);
     }
   }
 
   #decideOverdue(now: Instant): void {
     const due = now.monotonic - this.#options.timeoutMs;
     for (let agent = this.#quiet.head; agent !== undefined && agent.lastBeatMs <= due; agent = this.#quiet.head) {
-      const held = this.#inGrace(now) || this.#guarded(now);
+      const held = this.#inGrace(now) || (!agent.silenced && this.#guarded(now));
       this.#quiet.remove(agent);
       if (held) this.#hold(agent);
       else this.#goOffline(agent, Math.max(agent.lastBeatMs + this.#options.timeoutMs, this.#graceUntilMs));
@@ -222,11 +240,11 @@ export class Liveness {
 
   /** Agents whose silence is not explained yet, so without those that an ended guard has given up. */
   get #silent(): number {
-    return this.#quiet.size + this.#held.size;
+    return audible(this.#quiet) + audible(this.#held);
   }
 
   get #present(): number {
-    return this.#fresh.size + this.#quiet.size + this.#held.size;
+    return audible(this.#fresh) + audible(this.#quiet) + audible(this.#held);
   }
 
   /** Whether the guard holds; it begins here when an agent comes due while too many are silent. */
@@ -252,7 +270,7 @@ export class Liveness {
     this.#guardSinceMs = undefined;
     const agents = this.#present;
     const { online, suspect } = this.counts;
-    const held = shuffled(this.#held, this.#random);
+    const held = shuffled(agentsOf(this.#held).filter((agent) => !agent.silenced), this.#random);
     this.#leave = {
       sinceMs: now.monotonic,
       perSecond: Math.max(MIN_RELEASE, Math.floor(RELEASE_SHARE * (online + suspect))),
@@ -263,7 +281,8 @@ export class Liveness {
       this.#held.remove(agent);
       this.#leaving.push(agent);
     }
-    for (let agent = this.#quiet.head; agent !== undefined; agent = this.#quiet.head) {
+    for (const agent of agentsOf(this.#quiet)) {
+      if (agent.silenced) continue;
       this.#quiet.remove(agent);
       this.#givenUp.push(agent);
     }
@@ -271,10 +290,19 @@ export class Liveness {
   }
 }
 
-/** The agents of a queue in random order (Fisher and Yates), so that no rack goes before another. */
-function shuffled(queue: AgentQueue, random: () => number): Agent[] {
+/** How many agents of a queue are in no maintenance window. */
+function audible(queue: AgentQueue): number {
+  return queue.size - queue.silenced;
+}
+
+function agentsOf(queue: AgentQueue): Agent[] {
   const agents: Agent[] = [];
   for (let agent = queue.head; agent !== undefined; agent = agent.next) agents.push(agent);
+  return agents;
+}
+
+/** In random order (Fisher and Yates), so that no rack goes before another. */
+function shuffled(agents: Agent[], random: () => number): Agent[] {
   for (let i = agents.length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));
     const a = agents[i];

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { canonicalAddress, Cidrs } from "./address.ts";
 import { quoted } from "../quoted.ts";
 import type { Agent, AgentState } from "./agent.ts";
+import type { Sort } from "./order.ts";
 
 /** What a caller asks of the fleet; every part that is given must match. */
 export interface AgentQuery {
@@ -11,26 +12,21 @@ export interface AgentQuery {
   readonly states: ReadonlySet<AgentState>;
   /** Agents that have this app installed. */
   readonly app?: string | undefined;
+  /** Only with `app`: and in this version. */
+  readonly appVersion?: string | undefined;
+  /** Version of the agent itself. */
+  readonly version?: string | undefined;
+  /** Agents without a beat since this monotonic time, ms. */
+  readonly silentSinceMs?: number | undefined;
+  readonly silenced?: boolean | undefined;
   readonly cidr?: Cidrs | undefined;
   /** Part of the address or of the asset name, in lower case. */
   readonly text?: string | undefined;
   readonly sort?: Sort | undefined;
 }
 
-/** An order other than by address. */
-export interface Sort {
-  readonly key: SortKey;
-  readonly descending: boolean;
-}
-
-const SORT_KEYS = {
-  asset: (agent: Agent) => agent.asset,
-  version: (agent: Agent) => agent.version,
-  last_hb_time: (agent: Agent) => agent.lastSeenMs,
-  since: (agent: Agent) => agent.sinceMs,
-} as const;
-
-type SortKey = keyof typeof SORT_KEYS;
+/** The orders that modules may ask for. */
+const SORT_KEYS = ["asset", "version", "last_hb_time", "since"] as const;
 
 /** A page of a list: `size` undefined is the whole list; pages count from 1. */
 export interface Page {
@@ -95,7 +91,7 @@ const QUERY = z.object({
   sort: text.transform((value, context) => {
     const sort = value === undefined ? undefined : parseSort(value);
     if (sort !== null) return sort;
-    context.addIssue(`ip or one of ${Object.keys(SORT_KEYS).join(", ")}, with - before it for descending order`);
+    context.addIssue(`ip or one of ${SORT_KEYS.join(", ")}, with - before it for descending order`);
     return z.NEVER;
   }),
 });
@@ -159,71 +155,28 @@ function parse<T>(schema: z.ZodType<T>, parameters: Readonly<Record<string, unkn
 
 function parseSort(value: string): Sort | undefined | null {
   const descending = value.startsWith("-");
-  const key = descending ? value.slice(1) : value;
-  if (key === "ip" && !descending) return undefined;
-  return Object.hasOwn(SORT_KEYS, key) ? { key: key as SortKey, descending } : null;
+  const name = descending ? value.slice(1) : value;
+  if (name === "ip" && !descending) return undefined;
+  const key = SORT_KEYS.find((each) => each === name);
+  return key === undefined ? null : { key, descending };
 }
 
-/** Whether an agent is one that the query asks for. */
+/** Whether an agent is one that the query asks for; what costs most is looked at last. */
 export function matches(agent: Agent, query: AgentQuery): boolean {
   return query.states.has(agent.state) &&
     (query.ip === undefined || agent.ip === query.ip) &&
     (query.asset === undefined || agent.asset === query.asset) &&
-    (query.cidr === undefined || query.cidr.has(agent.ip)) &&
+    (query.version === undefined || agent.version === query.version) &&
+    (query.silentSinceMs === undefined || agent.lastBeatMs <= query.silentSinceMs) &&
+    (query.silenced === undefined || agent.silenced === query.silenced) &&
     (query.text === undefined || agent.ip.includes(query.text) || agent.asset.toLowerCase().includes(query.text)) &&
-    (query.app === undefined || hasApp(agent, query.app));
+    (query.app === undefined || hasApp(agent, query.app, query.appVersion)) &&
+    (query.cidr === undefined || query.cidr.has(agent.ip, agent.rank));
 }
 
-function hasApp(agent: Agent, app: string): boolean {
+function hasApp(agent: Agent, app: string, version: string | undefined): boolean {
   // Most rows are told apart without parsing: the name does not even occur in the text.
   if (!agent.appsJson.includes(JSON.stringify(app))) return false;
-  return Object.hasOwn(JSON.parse(agent.appsJson), app);
-}
-
-/** How many agents are sorted in one piece. */
-const RUN = 2048;
-
-/** A stable merge sort that yields between pieces of work, since 100,000 texts take 100 ms to sort. */
-export function* sorted(agents: readonly Agent[], { key, descending }: Sort): Generator<void, Agent[], void> {
-  const value = SORT_KEYS[key];
-  const sign = descending ? -1 : 1;
-  const compare = (a: Agent, b: Agent) => {
-    const x = value(a);
-    const y = value(b);
-    return x === y ? 0 : x < y ? -sign : sign;
-  };
-  let runs: Agent[][] = [];
-  for (let i = 0; i < agents.length; i += RUN) {
-    runs.push(agents.slice(i, i + RUN).sort(compare));
-    yield;
-  }
-  while (runs.length > 1) {
-    const merged: Agent[][] = [];
-    for (let i = 0; i < runs.length; i += 2) merged.push(yield* merge(runs[i] ?? [], runs[i + 1] ?? [], compare));
-    runs = merged;
-  }
-  return runs[0] ?? [];
-}
-
-function* merge(
-  left: Agent[],
-  right: Agent[],
-  compare: (a: Agent, b: Agent) => number,
-): Generator<void, Agent[], void> {
-  const out: Agent[] = [];
-  let l = 0;
-  let r = 0;
-  for (;;) {
-    const a = left[l];
-    const b = right[r];
-    if (a === undefined && b === undefined) return out;
-    if (b === undefined || (a !== undefined && compare(a, b) <= 0)) {
-      if (a !== undefined) out.push(a);
-      l++;
-    } else {
-      out.push(b);
-      r++;
-    }
-    if (out.length % RUN === 0) yield;
-  }
+  const apps: Record<string, string> = JSON.parse(agent.appsJson);
+  return Object.hasOwn(apps, app) && (version === undefined || apps[app] === version);
 }

@@ -33,13 +33,15 @@ function twoDigits(value: number): string {
  * last beat; `last_hb_ms`, the last beat in ms since the epoch; with a faulty app map `apps_fault` and `apps_raw`; with
  * an odd identity `peer`, the address it beats from where it claims another, and
  * `duplicate`, what two machines seem to share and when that was last seen.
+ *
+ * @param more JSON text of further members, each with a comma before it
  */
-export function agentRow(agent: Agent, now: Instant): string {
+export function agentRow(agent: Agent, now: Instant, more = ""): string {
   const silentSeconds = Math.max(0, Math.floor((now.monotonic - agent.lastBeatMs) / 1000));
   return `{"ip":"${agent.ip}","asset":${JSON.stringify(agent.asset)}` +
     `,"last_hb_time":"${localTime(agent.lastSeenMs)}","apps":${agent.appsJson},"state":"${agent.state}"` +
     `,"since":"${new Date(agent.sinceMs).toISOString()}","version":${JSON.stringify(agent.version)}` +
-    `,"silent_seconds":${silentSeconds},"last_hb_ms":${Math.floor(agent.lastSeenMs)}${oddParts(agent)}}`;
+    `,"silent_seconds":${silentSeconds},"last_hb_ms":${Math.floor(agent.lastSeenMs)}${oddParts(agent)}${more}}`;
 }
 
 function oddParts({ appsFault, appsText, oddities }: Agent): string {

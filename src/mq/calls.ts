@@ -91,12 +91,14 @@ export class Calls {
   }
 
   #answer(caller: Caller, call: ActionCall, answer: Answer | undefined): void {
-    const { stats, actions } = this.#options;
+    const { stats, actions, now } = this.#options;
+    const label = labelOf(call.action);
+    stats.latency[label].observe(now() - (call.deadlineMs - CALLER_PATIENCE_MS));
     if (answer === undefined) {
       stats.repliesLost.expired++;
       return;
     }
-    stats.calls[labelOf(call.action)][answer.outcome]++;
+    stats.calls[label][answer.outcome]++;
     const marked = LISTS.has(call.action) ? { ...answer, warming: actions.warming } : answer;
     const { before, after } = frameReply(caller, marked);
     const { result } = answer;

@@ -1,3 +1,4 @@
+import { Durations } from "../durations.ts";
 import type { IgnoredReason } from "./envelope.ts";
 
 /** The actions of this module; `unknown` is every other name. */
@@ -16,6 +17,9 @@ export type Outcome = typeof OUTCOMES[number];
  */
 export type ReplyLoss = "expired" | "closed" | "overflow" | "refused";
 
+/** Between one agent found by index and the 5 s after which callers give up, ms. */
+const LATENCY_BOUNDS_MS = [0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000];
+
 /** Counters since the start, for metrics and status. */
 export class MqStats {
   /** Calls by action and outcome. */
@@ -24,6 +28,13 @@ export class MqStats {
     agentList: noOutcomes(),
     updateAppInfo: noOutcomes(),
     unknown: noOutcomes(),
+  };
+  /** From a call's arrival to its answer, or to where it was given up for lateness, by action. */
+  readonly latency: Readonly<Record<Action, Durations>> = {
+    agentInfo: new Durations(LATENCY_BOUNDS_MS),
+    agentList: new Durations(LATENCY_BOUNDS_MS),
+    updateAppInfo: new Durations(LATENCY_BOUNDS_MS),
+    unknown: new Durations(LATENCY_BOUNDS_MS),
   };
   /** Casts that were taken. */
   casts = 0;

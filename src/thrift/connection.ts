@@ -32,6 +32,8 @@ export interface ConnectionContext {
   readonly tick: number;
   readonly requestTimeoutTicks: number;
   readonly idleTimeoutTicks: number;
+  /** The monotonic clock, ms. */
+  now(): number;
   /** Takes note of a connection that is not served any further. */
   refused(reason: RefusalReason, peer: string, detail: string): void;
   /** Takes note of an error that no peer causes. */
@@ -61,6 +63,11 @@ export class Connection {
   #phase: keyof typeof TIMEOUT_REASON = "idle";
   #deadlineTick = 0;
   #writes = 0;
+  /** When the last bytes came, and when the first byte of the oldest call that has no reply yet did; monotonic ms. */
+  #readAtMs = 0;
+  #begunAtMs = 0;
+  /** Replies that are not yet written. */
+  #replies = 0;
   /** Pipelined or large calls answered since other connections had their turn. */
   #burst = 0;
   /** Bytes after the last good call were no call. */
@@ -89,6 +96,8 @@ export class Connection {
       do {
         while (this.#answer()) {
           if (this.#context.replies.length > 0) await this.#write(this.#context.replies.take());
+          // Nothing complete was left before the last read, so what is left begins in what that brought.
+          this.#begunAtMs = this.#readAtMs;
           if (this.#burst >= CALLS_PER_TURN) await this.#letOthers();
         }
         if (this.#fault !== undefined) throw this.#fault;
@@ -147,6 +156,8 @@ export class Connection {
     else if (this.#phase !== "request") this.#wait("request");
     const count = await this.#socket.read(this.#end === 0 ? this.#buffer : this.#buffer.subarray(this.#end));
     if (count !== null) {
+      this.#readAtMs = this.#context.now();
+      if (this.#end === 0) this.#begunAtMs = this.#readAtMs;
       this.#end += count;
       return true;
     }
@@ -224,7 +235,10 @@ export class Connection {
     counters.beats++;
     try {
       const text = service.heartbeatPackage(info, this.#agent);
-      if (!call.oneway) replies.reply(call, text);
+      if (!call.oneway) {
+        replies.reply(call, text);
+        this.#replies++;
+      }
       counters.calls.answered++;
     } catch (error) {
       if (error instanceof ApplicationError) {
@@ -239,7 +253,9 @@ export class Connection {
   }
 
   #except(call: Call, type: number, message: string): void {
-    if (!call.oneway) this.#context.replies.exception(call, type, message);
+    if (call.oneway) return;
+    this.#context.replies.exception(call, type, message);
+    this.#replies++;
   }
 
   /** Writes replies; nothing more is read before the peer has taken them. */
@@ -249,6 +265,16 @@ export class Connection {
     if (++this.#writes === 2) this.#socket.setNoDelay(true);
     let written = await this.#socket.write(bytes);
     while (written < bytes.length) written += await this.#socket.write(bytes.subarray(written));
+    this.#measure();
+  }
+
+  /** Counts how long the calls took whose replies are written. All but the first came whole in the last read. */
+  #measure(): void {
+    const { now, counters: { latency } } = this.#context;
+    const nowMs = now();
+    latency.observe(nowMs - this.#begunAtMs);
+    if (this.#replies > 1) latency.observe(nowMs - this.#readAtMs, this.#replies - 1);
+    this.#replies = 0;
   }
 
   /** Gives other connections their turn: reads and writes of a busy one can all complete without waiting. */

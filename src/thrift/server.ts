@@ -1,6 +1,7 @@
 import type { FaultLog } from "../log.ts";
 import { type AddressMatcher, Connection, type ConnectionContext, isConnectionLoss } from "./connection.ts";
 import { ReplyWriter } from "./encoder.ts";
+import { fromOwnAddress, Knock } from "./knock.ts";
 import {
   DEFAULT_IDLE_TIMEOUT_MS,
   DEFAULT_MAX_CONNECTIONS,
@@ -32,6 +33,8 @@ export interface BeatServerOptions {
   allow?: AddressMatcher | undefined;
   /** Balancers: no limit per address, and a PROXY header from them is believed; default loopback. */
   proxies?: AddressMatcher;
+  /** The monotonic clock by which latencies are measured, ms; default that of the process. */
+  now?: () => number;
 }
 
 /** The longest time between two looks at the deadlines, ms. */
@@ -61,11 +64,15 @@ export class BeatServer {
   #stopping: Promise<void> | undefined;
   /** Called when the last connection has ended. */
   #onEmpty: (() => void) | undefined;
+  /** Connections that were accepted, and how many it were when that was last asked. */
+  #accepted = 0;
+  #acceptedBefore = 0;
+  #knock: Knock | undefined;
 
   constructor(service: BeatService, faults: FaultLog, options: BeatServerOptions) {
     this.#options = { ...defaults(), ...options };
     this.#faults = faults;
-    const { allow, requestTimeoutMs, idleTimeoutMs, maxMessageBytes } = this.#options;
+    const { allow, requestTimeoutMs, idleTimeoutMs, maxMessageBytes, now } = this.#options;
     this.#tickMs = Math.min(MAX_TICK_MS, Math.max(10, Math.min(requestTimeoutMs, idleTimeoutMs) / 10));
     this.#context = {
       service,
@@ -73,6 +80,7 @@ export class BeatServer {
       replies: new ReplyWriter(),
       allow,
       maxMessageBytes,
+      now,
       tick: 0,
       // One more, since a wait begins somewhere between two ticks: nobody is closed too early.
       requestTimeoutTicks: Math.ceil(requestTimeoutMs / this.#tickMs) + 1,
@@ -81,6 +89,16 @@ export class BeatServer {
       failed: (what, cause) =>
         this.#faults.warn(`beat_${what}`, "beat port: the {what} failed: {cause}", { what, cause }),
     };
+  }
+
+  /** How many connections there may be. */
+  get maxConnections(): number {
+    return this.#options.maxConnections;
+  }
+
+  /** Whether the port is open. */
+  get isListening(): boolean {
+    return this.#listener !== undefined;
   }
 
   /** Counters since the start, read at any time. */
@@ -111,6 +129,20 @@ export class BeatServer {
     }
     this.#ticker = setInterval(() => this.#tick(), this.#tickMs);
     this.#accepting = this.#accept(this.#listener);
+  }
+
+  /**
+   * Whether connections are accepted: because some were since this was last asked, or because one from here is within
+   * the time. Never rejects.
+   */
+  async accepts(timeoutMs: number): Promise<boolean> {
+    const isBusy = this.#accepted > this.#acceptedBefore;
+    this.#acceptedBefore = this.#accepted;
+    if (isBusy || this.#listener === undefined) return isBusy;
+    this.#knock = new Knock(this.address);
+    const answered = await this.#knock.answered(timeoutMs);
+    this.#knock = undefined;
+    return answered;
   }
 
   /**
@@ -147,7 +179,10 @@ export class BeatServer {
   async #accept(listener: Deno.TcpListener): Promise<void> {
     while (this.#listener === listener) {
       try {
-        this.#admit(await listener.accept());
+        const socket = await listener.accept();
+        // Never waited for here: the loop must go on for others.
+        if (this.#knock !== undefined && fromOwnAddress(socket)) this.#admitUnlessKnock(socket, this.#knock);
+        else this.#admit(socket);
       } catch (cause) {
         if (this.#listener !== listener) return;
         if (isConnectionLoss(cause)) {
@@ -155,13 +190,20 @@ export class BeatServer {
           this.#counters.refusals.connection_lost++;
           continue;
         }
+        this.#counters.acceptFailures++;
         this.#faults.warn("beat_accept", "beat port: cannot accept connections at the moment: {cause}", { cause });
         await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
       }
     }
   }
 
+  async #admitUnlessKnock(socket: Deno.TcpConn, knock: Knock): Promise<void> {
+    if (await knock.isFrom(socket)) socket.close();
+    else this.#admit(socket);
+  }
+
   #admit(socket: Deno.TcpConn): void {
+    this.#accepted++;
     const address = plainAddress(socket.remoteAddr.hostname);
     const behindProxy = this.#options.proxies.has(address);
     const refusal = this.#refusalFor(address, behindProxy);
@@ -221,6 +263,7 @@ function defaults() {
     maxMessageBytes: DEFAULT_MAX_MESSAGE_BYTES,
     allow: undefined,
     proxies: LOOPBACK,
+    now: () => performance.now(),
   };
 }
 

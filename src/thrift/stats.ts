@@ -1,3 +1,5 @@
+import { Durations } from "../durations.ts";
+
 /** How a complete call ended. */
 export const CALL_OUTCOMES = ["answered", "refused", "internal_error", "unknown_method", "missing_info"] as const;
 export type CallOutcome = typeof CALL_OUTCOMES[number];
@@ -24,6 +26,9 @@ export const REFUSAL_REASONS = [
 ] as const;
 export type RefusalReason = typeof REFUSAL_REASONS[number];
 
+/** Between a beat that is answered at once and the 5 s after which its agent gives up, ms. */
+const LATENCY_BOUNDS_MS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000];
+
 /** Counters of the beat port since it was made; they only grow, but for `connections.open`. */
 export interface BeatStats {
   /** Beats given to the service, whatever it answered. */
@@ -31,6 +36,10 @@ export interface BeatStats {
   readonly calls: Readonly<Record<CallOutcome, number>>;
   readonly refusals: Readonly<Record<RefusalReason, number>>;
   readonly connections: { readonly open: number; readonly total: number };
+  /** How often connections could not be accepted, as without free file descriptors. */
+  readonly acceptFailures: number;
+  /** From the first byte of a call to its reply given to the socket. */
+  readonly latency: Durations;
 }
 
 /** {@link BeatStats} as the server itself counts them. */
@@ -39,6 +48,8 @@ export class BeatCounters implements BeatStats {
   readonly calls = zeroes(CALL_OUTCOMES);
   readonly refusals = zeroes(REFUSAL_REASONS);
   readonly connections = { open: 0, total: 0 };
+  acceptFailures = 0;
+  readonly latency = new Durations(LATENCY_BOUNDS_MS);
 }
 
 function zeroes<K extends string>(keys: readonly K[]): Record<K, number> {

@@ -112,12 +112,32 @@ Deno.test("EventDispatcher repeats what failed before anything newer is told", a
   const { mq } = bench.dispatcher.stats;
   assert.deepEqual(mq, {
     queued: 0,
+    oldestAtMs: undefined,
     delivered: 25,
     messages: sink.taken.length,
     retries: 3,
     dropped: { overflow: 0, refused: 0 },
   });
   assert.equal(bench.log.matching(/mq takes no events, \d+ wait and it is tried again: not now/).length, 1);
+});
+
+Deno.test("EventDispatcher tells since when the oldest event waits, also one under way", async () => {
+  const [under, waiting] = eventsOf(2) as [FleetEvent, FleetEvent];
+  const oldest = () => bench.dispatcher.stats.mq?.oldestAtMs;
+  const seen: (number | undefined)[] = [];
+  const sink = new ScriptedSink({
+    answer: () => {
+      if (seen.length === 0) bench.dispatcher.enqueue([waiting]);
+      seen.push(oldest());
+      return DELIVERED;
+    },
+  });
+  await using bench = new Bench([sink]);
+  bench.dispatcher.start();
+  bench.dispatcher.enqueue([under]);
+  await bench.settled(2);
+  assert.deepEqual(seen, [under.atMs, waiting.atMs]);
+  assert.equal(oldest(), undefined);
 });
 
 Deno.test("EventDispatcher repeats what a sink failed over without an answer", async () => {

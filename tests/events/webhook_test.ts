@@ -161,6 +161,7 @@ Deno.test("Webhook through a bad day of its receiver: every event once, in order
   for (const request of receiver.received) assert.equal(verify(request), true);
   assert.deepEqual(dispatcher.stats.webhook, {
     queued: 0,
+    oldestAtMs: undefined,
     delivered: 1300,
     messages: 4,
     retries: 4,

@@ -1,0 +1,44 @@
+/**
+ * A connection of the beat port to itself: that the kernel takes a connection says nothing about the accept loop, that
+ * the loop hands over the other end does. It is known by its local port, so that it is neither counted nor served.
+ */
+export class Knock {
+  readonly #heard: Promise<void>;
+  readonly #connected: Promise<Deno.TcpConn | undefined>;
+  #hear: () => void = () => {};
+
+  /** Connects to a listening address; one for all addresses is reached by loopback. */
+  constructor({ hostname, port }: { hostname: string; port: number }) {
+    this.#heard = new Promise((resolve) => this.#hear = resolve);
+    this.#connected = Deno.connect({ hostname: reachable(hostname), port }).catch(() => undefined);
+  }
+
+  /** Resolves with whether the accept loop brought the other end within the time. Never rejects. */
+  async answered(timeoutMs: number): Promise<boolean> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const expired = new Promise<false>((resolve) => timer = setTimeout(() => resolve(false), timeoutMs));
+    const answered = await Promise.race([this.#heard.then(() => true), expired]);
+    clearTimeout(timer);
+    this.#connected.then((connection) => connection?.close());
+    return answered;
+  }
+
+  /** Resolves with whether an accepted connection is the other end of this one; then it was heard. */
+  async isFrom(socket: Deno.TcpConn): Promise<boolean> {
+    const own = (await this.#connected)?.localAddr;
+    const { hostname, port } = socket.remoteAddr;
+    if (own === undefined || own.port !== port || own.hostname !== hostname) return false;
+    this.#hear();
+    return true;
+  }
+}
+
+/** Whether a connection comes from the address that it goes to, as one of this machine to itself does. */
+export function fromOwnAddress({ remoteAddr, localAddr }: Deno.TcpConn): boolean {
+  return remoteAddr.hostname === localAddr.hostname;
+}
+
+function reachable(hostname: string): string {
+  if (hostname === "0.0.0.0") return "127.0.0.1";
+  return hostname === "::" ? "::1" : hostname;
+}
