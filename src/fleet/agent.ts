@@ -92,6 +92,9 @@ export class Agent {
   }
 }
 
+/** How many agents are passed over to find the place of one; beats from other instances come a little late. */
+const MAX_STEPS = 512;
+
 /** Agents in the order in which they came; taking one out or moving it to the end costs the same at any length. */
 export class AgentQueue {
   /** The one that came first. */
@@ -112,6 +115,35 @@ export class AgentQueue {
     this.#tail = agent;
     this.size++;
     if (agent.silence !== undefined) this.silenced++;
+  }
+
+  /**
+   * Adds an agent that is in no queue, by the time of its last beat.
+   * @returns false when its place is so far from the end that it was not looked for: it is at the end then
+   */
+  insert(agent: Agent): boolean {
+    let before = this.#tail;
+    for (let steps = 0; before !== undefined && before.lastBeatMs > agent.lastBeatMs; steps++) {
+      if (steps === MAX_STEPS) {
+        this.push(agent);
+        return false;
+      }
+      before = before.previous;
+    }
+    const after = before === undefined ? this.head : before.next;
+    if (after === undefined) {
+      this.push(agent);
+      return true;
+    }
+    agent.queue = this;
+    agent.previous = before;
+    agent.next = after;
+    after.previous = agent;
+    if (before === undefined) this.head = agent;
+    else before.next = agent;
+    this.size++;
+    if (agent.silence !== undefined) this.silenced++;
+    return true;
   }
 
   /** Takes out an agent that is in this queue. */

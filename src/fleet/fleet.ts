@@ -31,6 +31,24 @@ export interface FleetOptions extends LivenessOptions {
  */
 export type BeatOutcome = "new" | "returned" | "beat" | "full" | "foreign";
 
+/** A beat that came to another instance. */
+export interface RemoteBeat extends Beat {
+  /** When it came by that instance's wall clock, ms since the epoch: its name on all instances. */
+  readonly stampMs: number;
+  /** Address of the TCP peer; empty where it is the agent's own; undefined where nothing is known of it. */
+  readonly peer: string | undefined;
+}
+
+/** A beat, when it came, and where from. */
+interface Coming {
+  readonly beat: Beat;
+  readonly at: Instant;
+  readonly peer: string | undefined;
+  readonly isRemote?: boolean;
+}
+
+/** How far apart the times of one moment may be when they come by way of two instances, ms. */
+const SAME_MOMENT_MS = 1_000;
 /** How many rows are looked at between two places where a long job may be interrupted. */
 const ROWS_PER_STEP = 512;
 /** What is shown of an app map that is left out. */
@@ -46,7 +64,10 @@ export class Fleet {
   #options: FleetOptions;
   readonly #table = new AgentTable();
   readonly #liveness: Liveness;
-  readonly #changes = new Changes();
+  readonly #changes = new Changes(() => this.#isCatchingUp || this.#liveness.isBehind);
+  /** Agents whose newest beat came here and is to be passed on to other instances; undefined where there are none. */
+  #own: Set<Agent> | undefined;
+  #isCatchingUp = false;
   readonly #news: News;
   /** The maintenance windows. */
   readonly silences: Silences;
@@ -86,18 +107,75 @@ export class Fleet {
       if (addressCheck === "enforce") return "foreign";
     }
     const known = this.#table.get(beat.ip);
-    if (known === undefined) return this.#add(beat, now, claims);
-    this.#identify(known, beat, claims);
-    const returned = known.state === "offline";
-    // Made before the row changes, because it tells how long the agent was away.
-    const event = returned ? this.#event("agentOnline", known, now.wall) : undefined;
-    this.#measure(known, now);
-    this.#updated(known, beat, now);
-    this.#liveness.beat(known);
-    if (event === undefined) return "beat";
-    this.#entered(known, now.monotonic, now.wall);
-    this.#news.transition(known, event);
-    return "returned";
+    const coming = { beat, at: now, peer: claims };
+    const outcome = known === undefined ? this.#add(coming) : this.#renew(known, coming);
+    if (this.#own !== undefined && outcome !== "full") this.#pass(known ?? this.#table.get(beat.ip));
+    return outcome;
+  }
+
+  /**
+   * Takes in a beat that came to another instance.
+   * @param lastBeatMs when it came, by the monotonic clock, ms
+   */
+  remoteBeat(beat: RemoteBeat, lastBeatMs: number, now: Instant): BeatOutcome | "old" {
+    this.#advance(now);
+    const peer = this.#options.addressCheck === "off" ? undefined : beat.peer === "" ? beat.ip : beat.peer;
+    const known = this.#table.get(beat.ip);
+    const at = { monotonic: Math.min(lastBeatMs, now.monotonic), wall: beat.stampMs };
+    if (known === undefined) return this.#add({ beat, at, peer, isRemote: true });
+    if (!isNewer(known, at)) return "old";
+    this.#own?.delete(known);
+    at.monotonic = Math.max(at.monotonic, known.lastBeatMs);
+    return this.#renew(known, { beat, at, peer, isRemote: true });
+  }
+
+  /** Agents whose newest beat came here since this was called the last time; from the first call on they are gathered. */
+  takeOwn(): Agent[] {
+    const own = [...this.#own ?? []];
+    this.#own = new Set();
+    return own;
+  }
+
+  /** Gives back what could not be passed on; what has a newer beat meanwhile, or is no more, is left. */
+  giveBack(agents: readonly Agent[]): void {
+    for (const agent of agents) this.#own?.add(agent);
+  }
+
+  /** Whether there may be beats at other instances that are not known here, so that nobody is called offline. */
+  get isBehind(): boolean {
+    return this.#liveness.isBehind;
+  }
+
+  /** From now on there may be beats at other instances that are not known here. */
+  fallBehind(): void {
+    this.#own ??= new Set();
+    this.#liveness.fallBehind();
+  }
+
+  /**
+   * All beats are known, those at other instances too.
+   * @param endGrace whether others were there all the time, so that grace is not needed either
+   */
+  catchUp(now: Instant, { endGrace }: { endGrace: boolean }): void {
+    this.#isCatchingUp = true;
+    this.#liveness.catchUp(now, { endGrace });
+    if (endGrace) this.#warmingUntilMs = Math.min(this.#warmingUntilMs, now.monotonic);
+    this.#advance(now);
+    this.#isCatchingUp = false;
+  }
+
+  /** Whether a start or a stall was so short a time ago that nobody is called offline. */
+  inGrace(now: Instant): boolean {
+    return now.monotonic < this.#liveness.status.graceUntilMs;
+  }
+
+  /** Forgets rows that were forgotten by hand elsewhere, unless there was a beat since the one that was the last then. */
+  forgetSeen(rows: readonly { readonly ip: string; readonly stampMs: number }[], now: Instant): void {
+    this.#advance(now);
+    for (const { ip, stampMs } of rows) {
+      const agent = this.#table.get(ip);
+      if (agent !== undefined && Math.floor(agent.lastSeenMs) <= stampMs) this.#forget(agent, "hand");
+    }
   }
 
   /**
@@ -258,7 +336,28 @@ export class Fleet {
     this.#news.reconfigure(options.flap);
   }
 
-  #add(beat: Beat, now: Instant, peer: string | undefined): BeatOutcome {
+  #pass(agent: Agent | undefined): void {
+    if (agent !== undefined) this.#own?.add(agent);
+  }
+
+  /** A beat of an agent that is known. */
+  #renew(known: Agent, coming: Coming): BeatOutcome {
+    const { beat, at, isRemote } = coming;
+    this.#identify(known, coming);
+    const returned = known.state === "offline";
+    // Made before the row changes, because it tells how long the agent was away.
+    const event = returned ? this.#event("agentOnline", known, at) : undefined;
+    this.#measure(known, at);
+    this.#updated(known, beat, at);
+    if (isRemote) this.#liveness.beatBefore(known, this.#now);
+    else this.#liveness.beat(known);
+    if (event === undefined) return "beat";
+    this.#entered(known, at.monotonic, at.wall);
+    this.#news.transition(known, event);
+    return "returned";
+  }
+
+  #add({ beat, at, peer, isRemote }: Coming): BeatOutcome {
     if (this.#table.size >= this.#options.max) {
       const { head: longestGone } = this.#liveness.offline;
       if (longestGone === undefined) return "full";
@@ -267,19 +366,20 @@ export class Fleet {
     }
     const agent = new Agent(beat.ip);
     agent.asset = beat.asset;
-    compareIdentity(agent, { asset: beat.asset, peer }, { now, timeoutMs: this.#options.timeoutMs });
-    this.#entered(agent, now.monotonic, now.wall);
-    this.#updated(agent, beat, now);
+    compareIdentity(agent, { asset: beat.asset, peer }, { now: at, timeoutMs: this.#options.timeoutMs });
+    this.#entered(agent, at.monotonic, at.wall);
+    this.#updated(agent, beat, at);
     this.#table.add(agent);
     this.silences.apply(agent);
-    this.#liveness.beat(agent);
+    if (isRemote) this.#liveness.beatBefore(agent, this.#now);
+    else this.#liveness.beat(agent);
     this.#news.appeared(agent);
     return "new";
   }
 
-  #identify(agent: Agent, beat: Beat, peer: string | undefined): void {
+  #identify(agent: Agent, { beat, at, peer }: Coming): void {
     const { conflict } = compareIdentity(agent, { asset: beat.asset, peer }, {
-      now: this.#now,
+      now: at,
       timeoutMs: this.#options.timeoutMs,
     });
     if (conflict !== undefined) {
@@ -287,14 +387,14 @@ export class Fleet {
       const details = conflict === "asset"
         ? { reason: conflict, assets: [agent.asset, beat.asset] }
         : { reason: conflict };
-      this.#news.conflict(agent, this.#event("duplicateIdentity", agent, this.#now.wall, details));
+      this.#news.conflict(agent, this.#event("duplicateIdentity", agent, at, details));
     }
     if (agent.asset !== beat.asset) {
       this.#table.rename(agent, beat.asset);
       this.silences.apply(agent);
     }
     if (agent.version !== beat.version && agent.version !== "") {
-      this.#news.versionChanged(agent, { to: beat.version, now: this.#now });
+      this.#news.versionChanged(agent, { to: beat.version, now: at });
     }
   }
 
@@ -364,15 +464,23 @@ export class Fleet {
   }
 
   #forget(agent: Agent, reason: string): void {
-    this.#news.forgotten(agent, this.#event("agentForgotten", agent, this.#now.wall, { reason }));
+    this.#news.forgotten(agent, this.#event("agentForgotten", agent, this.#now, { reason }));
     agent.queue?.remove(agent);
     this.#table.delete(agent);
     this.silences.drop(agent);
     this.#appsLength -= agent.appsLength;
     this.#changes.forget(agent);
+    this.#own?.delete(agent);
   }
 
-  #event(kind: EventKind, agent: Agent, at: number, details?: Record<string, unknown>): FleetEvent {
-    return agentEvent(kind, agent, { at, now: this.#now, ...(details === undefined ? {} : { details }) });
+  #event(kind: EventKind, agent: Agent, now: Instant, details?: Record<string, unknown>): FleetEvent {
+    return agentEvent(kind, agent, { at: now.wall, now, ...(details === undefined ? {} : { details }) });
   }
+}
+
+/** Whether a beat from elsewhere is newer than an agent's last; what came at about the same time is ordered by stamp. */
+function isNewer(agent: Agent, { monotonic, wall: stampMs }: Instant): boolean {
+  const lastStampMs = Math.floor(agent.lastSeenMs);
+  if (stampMs === lastStampMs || monotonic < agent.lastBeatMs - SAME_MOMENT_MS) return false;
+  return monotonic > agent.lastBeatMs + SAME_MOMENT_MS || stampMs > lastStampMs;
 }

@@ -43,6 +43,8 @@ export interface LivenessStatus {
 const STALL_MS = 2_500;
 /** How far the wall clock may move against the monotonic one before that counts as a step of the clock, ms. */
 const CLOCK_STEP_MS = 2_000;
+/** How often queues are sorted at most, ms: as late as agents may be called offline. */
+const SORT_MS = 1_000;
 /** The least number of held agents that may go offline within a second when the guard ends. */
 const MIN_RELEASE = 20;
 /** The share of the fleet that may. */
@@ -77,6 +79,14 @@ export class Liveness {
   #guardSinceMs: number | undefined;
   #leave = { sinceMs: 0, perSecond: 0, second: 0, left: 0 };
   #last: Instant | undefined;
+  /** Whether other instances take beats too, so that after a stall there may be some that are not known here. */
+  #isShared = false;
+  #isBehind = false;
+  /** Until when it was behind the last time, by the monotonic clock, ms. */
+  #behindUntilMs = -Infinity;
+  /** Whether there are beats at a place in a queue that is not theirs. */
+  #isUnsorted = false;
+  #sortedMs = -Infinity;
 
   constructor(options: LivenessOptions, listener: LivenessListener, random: () => number = Math.random) {
     this.#options = options;
@@ -117,6 +127,33 @@ export class Liveness {
     this.#fresh.push(agent);
   }
 
+  /** An agent has beaten at another instance some time ago, for the first time or again. */
+  beatBefore(agent: Agent, now: Instant): void {
+    agent.queue?.remove(agent);
+    agent.state = "online";
+    const isFresh = agent.lastBeatMs > now.monotonic - this.#options.timeoutMs / 2;
+    if (!(isFresh ? this.#fresh : this.#quiet).insert(agent)) this.#isUnsorted = true;
+  }
+
+  /** Whether there may be beats that are not known here, so that nobody is called offline. */
+  get isBehind(): boolean {
+    return this.#isBehind;
+  }
+
+  /** There may be beats at other instances that are not known here. */
+  fallBehind(): void {
+    this.#isShared = true;
+    this.#isBehind = true;
+  }
+
+  /** All beats are known. @param endGrace whether others were there all the time, so that grace is not needed either */
+  catchUp(now: Instant, { endGrace }: { endGrace: boolean }): void {
+    if (this.#isBehind) this.#behindUntilMs = now.monotonic;
+    this.#isBehind = false;
+    if (endGrace) this.#graceUntilMs = Math.min(this.#graceUntilMs, now.monotonic);
+    if (this.#isUnsorted) this.#sort(now);
+  }
+
   /** Takes in an agent that was online when its row was stored; these come in the order of their last beats. */
   restoreOnline(agent: Agent): void {
     agent.state = "online";
@@ -145,6 +182,7 @@ export class Liveness {
   /** Brings every state up to this moment. */
   advance(now: Instant): void {
     this.#noticeStall(now);
+    if (this.#isUnsorted && !this.#isBehind && now.monotonic - this.#sortedMs >= SORT_MS) this.#sort(now);
     this.#age(now);
     this.#checkGuard(now);
     this.#decideHeld(now);
@@ -160,6 +198,7 @@ export class Liveness {
     const passed = now.monotonic - last.monotonic;
     const stepped = Math.abs(now.wall - last.wall - passed) > CLOCK_STEP_MS;
     if (passed > STALL_MS || stepped) this.#grantGrace(now);
+    if (passed > STALL_MS && this.#isShared) this.#isBehind = true;
   }
 
   /** Nobody is called offline for the time of grace, unless there was a grace within the last timeout. */
@@ -168,6 +207,18 @@ export class Liveness {
     if (graceMs === 0 || now.monotonic - this.#graceSinceMs < timeoutMs) return;
     this.#graceSinceMs = now.monotonic;
     this.#graceUntilMs = now.monotonic + graceMs;
+  }
+
+  #sort(now: Instant): void {
+    this.#isUnsorted = false;
+    this.#sortedMs = now.monotonic;
+    for (const queue of [this.#fresh, this.#quiet]) {
+      const agents = agentsOf(queue).sort((a, b) => a.lastBeatMs - b.lastBeatMs);
+      for (const agent of agents) {
+        queue.remove(agent);
+        queue.push(agent);
+      }
+    }
   }
 
   #age({ monotonic }: Instant): void {
@@ -186,7 +237,7 @@ export class Liveness {
     for (const agent of agentsOf(this.#held)) {
       if (guarded && !agent.silenced) continue;
       this.#held.remove(agent);
-      this.#goOffline(agent, guarded ? now.monotonic : this.#graceUntilMs);
+      this.#goOffline(agent, guarded ? now.monotonic : this.#mercyUntilMs);
     }
   }
 
@@ -196,7 +247,7 @@ export class Liveness {
       const held = this.#inGrace(now) || (!agent.silenced && this.#guarded(now));
       this.#quiet.remove(agent);
       if (held) this.#hold(agent);
-      else this.#goOffline(agent, Math.max(agent.lastBeatMs + this.#options.timeoutMs, this.#graceUntilMs));
+      else this.#goOffline(agent, Math.max(agent.lastBeatMs + this.#options.timeoutMs, this.#mercyUntilMs));
     }
   }
 
@@ -234,8 +285,14 @@ export class Liveness {
     this.#listener.offline(agent, atMs);
   }
 
+  /** Whether nobody is called offline at all, whatever the guard says. */
   #inGrace({ monotonic }: Instant): boolean {
-    return monotonic < this.#graceUntilMs;
+    return this.#isBehind || monotonic < this.#graceUntilMs;
+  }
+
+  /** Until when nobody was called offline. */
+  get #mercyUntilMs(): number {
+    return Math.max(this.#graceUntilMs, this.#behindUntilMs);
   }
 
   /** Agents whose silence is not explained yet, so without those that an ended guard has given up. */
