@@ -13,11 +13,11 @@ import { Fleet } from "./fleet/fleet.ts";
 import { History } from "./history.ts";
 import { Access } from "./http/access.ts";
 import { apiRoutes } from "./http/api/routes.ts";
+import { loginPage, pageRoutes } from "./http/assets.ts";
 import { healthRoutes } from "./http/health.ts";
 import { historyRoutes } from "./http/history_route.ts";
 import { loginRoutes } from "./http/login.ts";
 import { metricsRoutes } from "./http/metrics_route.ts";
-import { Problem, problemResponse } from "./http/problem.ts";
 import type { Route } from "./http/route.ts";
 import { HttpServer } from "./http/server.ts";
 import { Stream, streamRoutes } from "./http/stream.ts";
@@ -219,7 +219,6 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       streamClients: () => stream.clients,
     });
     await stream.restore(store, log);
-    const loginPage = () => problemResponse(new Problem(401, "a token is required"));
     const routes: readonly Route[] = [
       ...healthRoutes(status),
       ...loginRoutes(access, loginPage),
@@ -227,6 +226,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       ...historyRoutes(history),
       ...streamRoutes(stream),
       ...metricsRoutes(metrics),
+      ...pageRoutes(),
     ];
     metrics.start({
       ...{ status, fleet, beats, broker, events, store, registrar, routes },

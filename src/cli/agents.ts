@@ -23,10 +23,11 @@ function pathOf(ip: string): string {
 export async function showAgent(invocation: Invocation, { terminal }: Surroundings): Promise<number> {
   const service = Service.of(invocation);
   const ip = invocation.operands[0] ?? "";
-  const agent = await service.askFor(AGENT_DETAIL, pathOf(ip));
+  const answer = await service.ask(pathOf(ip));
+  const agent = service.understood(AGENT_DETAIL, answer, pathOf(ip));
   const events = await pastEvents(service, { ip: agent.ip, limit: EVENTS });
   if (invocation.options.has("json")) {
-    terminal.write(`${JSON.stringify({ ...agent, events: events.toReversed() })}\n`);
+    terminal.write(`${JSON.stringify({ ...answer as object, events: events.toReversed() })}\n`);
     return 0;
   }
   writeAgent(terminal, agent);
@@ -112,12 +113,14 @@ export async function pruneAgents(invocation: Invocation, { terminal }: Surround
   if (span === undefined) throw new UsageError("agents prune needs --older-than DURATION", invocation.command.name);
   const service = Service.of(invocation);
   const query = { state: "offline", silentFor: span, size: 1 };
-  const { total } = await service.askFor(AGENTS, AGENTS_PATH, { query });
+  const names = { silentFor: "--older-than", offline_for: "--older-than" };
+  const { total } = await service.askFor(AGENTS, AGENTS_PATH, { query, names });
   const question = `Forget the agents that have been offline for ${span} (${counted(total, "agent")} at most)?`;
   if (total > 0 && !await confirmed(invocation, terminal, question)) return 1;
   const { forgotten } = await service.askFor(z.object({ forgotten: z.number() }), `${AGENTS_PATH}/prune`, {
     method: "POST",
     body: { offline_for: span },
+    names,
   });
   terminal.write(`${counted(forgotten, "agent")} forgotten\n`);
   return 0;

@@ -1,3 +1,4 @@
+import type { z } from "zod";
 import { type AgentRow, AGENTS } from "./answers.ts";
 import { type GivenOptions, type Invocation, type Surroundings, UsageError } from "./command.ts";
 import { DEFAULT_LIMIT } from "./common_options.ts";
@@ -8,6 +9,9 @@ import type { Style, Terminal } from "./terminal.ts";
 
 export const AGENTS_PATH = "/api/v1/agents";
 
+/** What the command line calls parameters of the API. */
+export const FILTER_NAMES = { silentFor: "--silent-for" };
+
 /** The longest page that the API gives, rows. */
 const PAGE = 1_000;
 
@@ -17,7 +21,7 @@ export const STATE_STYLES: Readonly<Record<string, Style>> = { online: "good", s
 /** The columns of a list of agents. */
 export const AGENT_COLUMNS: readonly Column<AgentRow>[] = [
   { title: "STATE", text: ({ state }) => state, style: ({ state }) => STATE_STYLES[state] },
-  { title: "IP", text: ({ ip }) => ip, least: 15 },
+  { title: "IP", text: ({ ip }) => ip, least: 15, isWhole: true },
   { title: "ASSET", text: ({ asset }) => asset, least: 10 },
   { title: "SILENT", text: ({ silent_seconds }) => spanText(silent_seconds), align: "right" },
   { title: "VERSION", text: ({ version }) => version, least: 7 },
@@ -96,7 +100,11 @@ export async function* agentPages(
     const place: Query = isOrdered ? { page } : { sort: undefined, after };
     // Pages count in the size of the first one.
     const size = Math.min(PAGE, isOrdered ? limit : left);
-    const { total, next, agents } = await service.askFor(AGENTS, AGENTS_PATH, { query: { ...query, ...place, size } });
+    const question = { query: { ...query, ...place, size }, names: FILTER_NAMES };
+    const answer = await service.ask(AGENTS_PATH, question);
+    const { total, next } = service.understood(AGENTS, answer, AGENTS_PATH);
+    // As they came, with what this build may not know of.
+    const { agents } = answer as z.input<typeof AGENTS>;
     const shown = left < agents.length ? agents.slice(0, left) : agents;
     yield { total, agents: shown };
     left -= shown.length;

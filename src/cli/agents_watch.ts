@@ -1,5 +1,5 @@
 import { type AgentRow, AGENTS, SUMMARY, type Summary } from "./answers.ts";
-import { AGENT_COLUMNS, agentFilters, agentPages, AGENTS_PATH } from "./agents_list.ts";
+import { AGENT_COLUMNS, agentFilters, agentPages, AGENTS_PATH, FILTER_NAMES } from "./agents_list.ts";
 import type { Invocation, Surroundings } from "./command.ts";
 import { counted, countText, timeText } from "./format.ts";
 import { pause } from "./pause.ts";
@@ -54,7 +54,7 @@ async function redraw(terminal: Terminal, { service, query, signal }: Watched): 
       } catch (cause) {
         if (signal.aborted) break;
         if (lines === undefined || !mayMend(cause)) throw cause;
-        const reason = cut(visible(cause.message.split("\n")[0] ?? ""), window.columns);
+        const reason = cut(visible(cause.message.split("\n")[0] ?? ""), window.columns - 1);
         lines = [styled(terminal, reason, "bad"), ...lines.slice(1)];
       }
       const size = `${window.columns}x${window.rows}`;
@@ -74,12 +74,14 @@ async function screen(terminal: Terminal, { service, query, signal }: Watched): 
   const size = Math.min(1_000, Math.max(1, rows - OTHER_LINES));
   const [summary, { total, agents }] = await Promise.all([
     service.askFor(SUMMARY, "/api/v1/summary", { signal }),
-    service.askFor(AGENTS, AGENTS_PATH, { query: { ...query, size }, signal }),
+    service.askFor(AGENTS, AGENTS_PATH, { query: { ...query, size }, names: FILTER_NAMES, signal }),
   ]);
-  const table = new Table(AGENT_COLUMNS, terminal).lines(agents).trimEnd().split("\n");
+  // Not up to the last column, from where clearing the rest of the line would take the last character with it.
+  const narrower = { size: () => ({ columns: columns - 1, rows }), colors: terminal.colors };
+  const table = new Table(AGENT_COLUMNS, narrower).lines(agents).trimEnd().split("\n");
   const more = total - agents.length;
   return [
-    styled(terminal, cut(headline(summary, total), columns), "heading"),
+    styled(terminal, cut(headline(summary, total), columns - 1), "heading"),
     ...table,
     ...(more > 0 ? [`... ${countText(more)} more`] : []),
   ];

@@ -15,6 +15,9 @@ const PAGE = 1_000;
 type AgentOfApp = z.infer<typeof APP>["agents"][number];
 type VersionRow = z.infer<typeof APPS>["apps"][number]["versions"][number] & { readonly app: string };
 
+/** Where it is said what shall run. */
+const WISHES: Readonly<Record<string, string>> = { local: "auth.localAppInfo", supervisor: "elves-supervisor" };
+
 const VERSION_COLUMNS: readonly Column<VersionRow>[] = [
   { title: "APP", text: ({ app }) => app, least: 10 },
   { title: "VERSION", text: ({ version }) => version, least: 7 },
@@ -60,14 +63,14 @@ export async function apps(invocation: Invocation, { terminal }: Surroundings): 
   if (rows.length === 0) terminal.note("no apps\n");
   else {
     terminal.write(new Table(VERSION_COLUMNS, terminal).lines(rows));
-    terminal.write(`\nwanted by ${source}, running on ${counted(agents, "agent")}\n`);
+    terminal.write(`\nWANTED comes from ${WISHES[source] ?? source}, RUNNING from ${counted(agents, "agent")}\n`);
   }
   return 0;
 }
 
 const APP_COLUMNS: readonly Column<AgentOfApp>[] = [
   { title: "STATE", text: ({ state }) => state, style: ({ state }) => STATE_STYLES[state] },
-  { title: "IP", text: ({ ip }) => ip, least: 15 },
+  { title: "IP", text: ({ ip }) => ip, least: 15, isWhole: true },
   { title: "ASSET", text: ({ asset }) => asset, least: 10 },
   { title: "WANTED", text: ({ wanted }) => wanted ?? "-", least: 8 },
   {

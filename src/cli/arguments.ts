@@ -107,7 +107,7 @@ class Parser {
     const wrong = given.find((word) => !words.includes(word));
     if (wrong === undefined) return;
     const known = words.filter((word) => !word.startsWith("-"));
-    const message = `${what} must be ${known.join(" or ")}, "${wrong}" came${suggestion(wrong, words)}`;
+    const message = `${what} must be ${oneOf(known)}, "${wrong}" came${suggestion(wrong, words)}`;
     throw new UsageError(message, this.#command?.name);
   }
 
@@ -137,6 +137,10 @@ export function continuations(words: string): string[] {
   const prefix = words === "" ? "" : `${words} `;
   const longer = COMMANDS.filter(({ name }) => name.startsWith(prefix) && name !== words);
   return [...new Set(longer.map(({ name }) => name.slice(prefix.length).split(" ")[0] ?? ""))];
+}
+
+function oneOf(words: readonly string[]): string {
+  return words.length > 2 ? `one of ${words.join(", ")}` : words.join(" or ");
 }
 
 function commandNamed(name: string): Command {

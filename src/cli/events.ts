@@ -41,6 +41,8 @@ const SHOWN: ReadonlySet<string> = new Set(
 
 /** What only this kind of event has to tell. */
 function detailsText(event: Event): string {
+  const { kind, who, action, what, result } = event;
+  if (kind === "audit") return [who, action, what, result].filter((part) => typeof part === "string").join(": ");
   const parts: string[] = [];
   const away = event.away_seconds;
   if (typeof away === "number" && away > 0) parts.push(`away ${spanText(away)}`);

@@ -1,5 +1,5 @@
 import { type Style, styled, type Terminal } from "./terminal.ts";
-import { cut, visible } from "./text_width.ts";
+import { visible, wrap } from "./text_width.ts";
 
 /** One line of a description: what it is about, and how that is. */
 export interface Field {
@@ -13,12 +13,13 @@ export interface Field {
 const NAMES = 10;
 const INDENT = "  ";
 
-/** Writes a description, line by line; on a terminal, long texts are cut at its edge. */
+/** Writes a description, line by line; on a terminal, long texts go on below themselves. */
 export function writeFields(terminal: Terminal, fields: readonly Field[]): void {
   const left = (terminal.size()?.columns ?? Infinity) - INDENT.length - NAMES - 1;
-  const lines = fields.map(({ what, text, style }) => {
-    const shown = styled(terminal, cut(visible(text), left), style);
-    return `${INDENT}${what.padEnd(NAMES)} ${shown}`.trimEnd();
-  });
+  const lines = fields.flatMap(({ what, text, style }) =>
+    wrap(visible(text), left).map((part, i) =>
+      `${INDENT}${(i === 0 ? what : "").padEnd(NAMES)} ${styled(terminal, part, style)}`.trimEnd()
+    )
+  );
   terminal.write(lines.map((line) => `${line}\n`).join(""));
 }

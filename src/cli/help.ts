@@ -2,6 +2,7 @@ import { continuations, operandText } from "./arguments.ts";
 import { type Command, type Invocation, type Option, type Surroundings, UsageError } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { COMMON_OPTIONS } from "./common_options.ts";
+import { wrap } from "./text_width.ts";
 
 /** Columns of a line of help. */
 const WIDTH = 80;
@@ -59,7 +60,7 @@ function commandHelp(command: Command, group: readonly string[]): string {
   const usage = [name, ...operands.map(operandText), "[OPTION...]"].join(" ");
   const parts = [
     `Usage: elves-heartbeat ${usage}\n`,
-    wrap(capital(`${summary}.${about === undefined ? "" : ` ${about}`}`)),
+    paragraph(`${summary}.${about === undefined ? "" : ` ${about}`}`),
   ];
   parts.push(`Options:\n${optionLines([...options, ...COMMON_OPTIONS])}`);
   if (examples.length > 0) parts.push(`Examples:\n${examples.map(exampleLines).join("")}`);
@@ -82,26 +83,11 @@ function columns(rows: readonly (readonly [string, string])[]): string {
   const width = Math.min(LEFT, Math.max(...rows.map(([left]) => left.length)));
   const indent = " ".repeat(width + 4);
   return rows.map(([left, right]) => {
-    const lines = wrapped(right, WIDTH - indent.length).join(`\n${indent}`);
+    const lines = wrap(right, WIDTH - indent.length).join(`\n${indent}`);
     return left.length > width ? `  ${left}\n${indent}${lines}\n` : `  ${left.padEnd(width)}  ${lines}\n`;
   }).join("");
 }
 
-function wrap(text: string): string {
-  return `${wrapped(text, WIDTH).join("\n")}\n`;
-}
-
-function wrapped(text: string, width: number): string[] {
-  const lines = [""];
-  for (const word of text.split(" ")) {
-    const line = lines[lines.length - 1] ?? "";
-    if (line === "") lines[lines.length - 1] = word;
-    else if (line.length + 1 + word.length <= width) lines[lines.length - 1] = `${line} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+function paragraph(text: string): string {
+  return `${wrap(text.charAt(0).toUpperCase() + text.slice(1), WIDTH).join("\n")}\n`;
 }

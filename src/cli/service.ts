@@ -44,11 +44,13 @@ export interface Question {
   readonly deadlineMs?: number;
   /** A status that is an answer too, though no good one. */
   readonly alsoTakes?: number;
+  /** How the caller knows parameters and fields that an error may name. */
+  readonly names?: Readonly<Record<string, string>>;
   /** Ends the question, and the stream that answers it, early. */
   readonly signal?: AbortSignal | undefined;
 }
 
-const PROBLEM = z.object({ detail: z.string() });
+const PROBLEM = z.object({ detail: z.string(), field: z.string().optional() });
 
 /** The running service, asked over HTTP. */
 export class Service {
@@ -118,7 +120,7 @@ export class Service {
       const answer = await this.#request(path, question, AbortSignal.any(signals));
       const status = answer.statusCode ?? 0;
       if ((status >= 200 && status < 300) || status === question.alsoTakes) return { answer, done };
-      throw this.#refusal(status, await this.#text(answer));
+      throw this.#refusal(status, await this.#text(answer), question);
     } catch (cause) {
       done();
       if (cause instanceof ServiceError) throw cause;
@@ -161,7 +163,7 @@ export class Service {
   }
 
   /** An answer that is an error. */
-  #refusal(status: number, text: string): ServiceError {
+  #refusal(status: number, text: string, { names = {} }: Question): ServiceError {
     const { base, token, config } = this.endpoint;
     if (status === 401) {
       const message = token === undefined
@@ -177,7 +179,8 @@ export class Service {
       return new ServiceError(message, { status });
     }
     const advice = status >= 500 ? "\nMore is in its log: journalctl -u elves-heartbeat -n 50" : "";
-    return new ServiceError(`${problem}${advice}`, { status });
+    const detail = problem.detail.replace(/^\w+/, (field) => field === problem.field ? names[field] ?? field : field);
+    return new ServiceError(`${detail}${advice}`, { status });
   }
 
   /** No answer, or one that broke off. */
@@ -195,10 +198,10 @@ export class Service {
   }
 }
 
-/** The detail of a problem (RFC 9457); undefined when the text is none. */
-function parsed(text: string): string | undefined {
+/** A problem (RFC 9457); undefined when the text is none. */
+function parsed(text: string): z.infer<typeof PROBLEM> | undefined {
   try {
-    return PROBLEM.parse(JSON.parse(text)).detail;
+    return PROBLEM.parse(JSON.parse(text));
   } catch {
     return undefined;
   }

@@ -60,14 +60,17 @@ function partsOf(summary: Summary): Field[] {
       nowMs: now_ms,
       more: summary.store.queued === 0 ? "" : `, ${counted(summary.store.queued, "change")} not yet written`,
     }),
-    ...events.sinks.map((sink): Field => ({
-      what: "events",
-      text: `to ${sink.name}: ${countText(sink.delivered)} delivered, ${countText(sink.queued)} waiting, ` +
-        `${countText(sink.dropped)} dropped`,
-      style: sink.dropped > 0 ? "warning" : undefined,
-    })),
+    ...events.sinks.map(sinkPart),
     ...(silences === 0 ? [] : [{ what: "silences", text: `${countText(silences)} in force` }]),
   ];
+}
+
+function sinkPart({ name, delivered, queued, dropped }: Summary["events"]["sinks"][number]): Field {
+  const lost = Object.values(dropped).reduce((sum, count) => sum + count, 0);
+  const text = `to ${name}: ${countText(delivered)} delivered, ${countText(queued)} waiting, ${
+    countText(lost)
+  } dropped`;
+  return { what: "events", text, style: lost > 0 ? "warning" : undefined };
 }
 
 function agentsPart({ agents }: Summary): Field {

@@ -10,6 +10,8 @@ export interface Column<Row> {
   readonly style?: (row: Row) => Style | undefined;
   /** How few columns of the terminal it may get when the window is narrow; without it, it keeps its width. */
   readonly least?: number;
+  /** Whether the others give way first: a text that is worth little when a part is missing, such as an address. */
+  readonly isWhole?: boolean;
 }
 
 /** Blanks between two columns. */
@@ -64,7 +66,7 @@ export class Table<Row> {
     if (this.#window === undefined) return widths;
     let excess = widths.reduce((sum, width) => sum + width, GAP * (widths.length - 1)) - this.#window;
     while (excess > 0) {
-      const widest = this.#widestToShrink(widths);
+      const widest = this.#widestToShrink(widths, false) ?? this.#widestToShrink(widths, true);
       if (widest === undefined) break;
       widths[widest] = (widths[widest] ?? 0) - 1;
       excess--;
@@ -72,11 +74,12 @@ export class Table<Row> {
     return widths;
   }
 
-  #widestToShrink(widths: readonly number[]): number | undefined {
+  #widestToShrink(widths: readonly number[], isWholeToo: boolean): number | undefined {
     let found: number | undefined;
-    this.#columns.forEach(({ least }, i) => {
+    this.#columns.forEach(({ least = Infinity, isWhole = false }, i) => {
       const width = widths[i] ?? 0;
-      if (least !== undefined && width > least && (found === undefined || width > (widths[found] ?? 0))) found = i;
+      const mayShrink = width > least && (isWholeToo || !isWhole);
+      if (mayShrink && (found === undefined || width > (widths[found] ?? 0))) found = i;
     });
     return found;
   }

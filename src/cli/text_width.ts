@@ -52,20 +52,41 @@ function graphemeWidth(grapheme: string): number {
 
 /** A visible text of at most `width` columns; what was longer ends in an ellipsis. */
 export function cut(text: string, width: number): string {
-  if (NARROW.test(text)) return text.length <= width ? text : text.slice(0, Math.max(0, width - 1)) + ELLIPSIS;
-  if (textWidth(text) <= width) return text;
+  if (NARROW.test(text) ? text.length <= width : textWidth(text) <= width) return text;
+  return beginning(text, width - 1) + ELLIPSIS;
+}
+
+/** As much of a visible text as fits into `width` columns. */
+function beginning(text: string, width: number): string {
+  if (NARROW.test(text)) return text.slice(0, Math.max(0, width));
   let taken = "";
-  let left = width - 1;
+  let left = width;
   for (const { segment } of graphemes.segment(text)) {
     left -= graphemeWidth(segment);
     if (left < 0) break;
     taken += segment;
   }
-  return taken + ELLIPSIS;
+  return taken;
 }
 
-/** A visible text with blanks behind it (or before it) up to `width` columns. */
-export function pad(text: string, width: number, align: "left" | "right" = "left"): string {
-  const blanks = " ".repeat(Math.max(0, width - textWidth(text)));
-  return align === "left" ? text + blanks : blanks + text;
+/** A visible text in lines of at most so many columns, broken at blanks, or anywhere in a word that is longer. */
+export function wrap(text: string, columns: number): string[] {
+  // A character takes at most two: with fewer, nothing would ever fit.
+  const width = Math.max(2, columns);
+  const lines = [""];
+  for (let word of text.split(" ")) {
+    const line = lines[lines.length - 1] ?? "";
+    if (line !== "" && textWidth(line) + 1 + textWidth(word) <= width) {
+      lines[lines.length - 1] = `${line} ${word}`;
+      continue;
+    }
+    if (line !== "") lines.push("");
+    while (textWidth(word) > width) {
+      const part = beginning(word, width);
+      lines.splice(lines.length - 1, 1, part, "");
+      word = word.slice(part.length);
+    }
+    lines[lines.length - 1] = word;
+  }
+  return lines;
 }

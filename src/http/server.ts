@@ -194,7 +194,7 @@ export class HttpServer {
       access.checkHost(url);
       access.checkOrigin(request, url);
       try {
-        if (route?.anonymous !== true) who = access.identify(request, peer);
+        if (route?.anonymous !== true) who = await access.identify(request, peer);
       } catch (cause) {
         if (!(cause instanceof Problem) || !isNavigation(request) || this.#loginPage === undefined) throw cause;
         return this.#loginPage();

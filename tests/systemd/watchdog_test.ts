@@ -42,7 +42,7 @@ Deno.test("Watchdog gives signs of life while agents are judged and the beat por
 
 Deno.test("Watchdog is silent while the expiry clock stands still or was never seen to move", async () => {
   using log = new MemoryLog();
-  let judged: number | undefined;
+  let judged: number | undefined = undefined;
   let looks = 0;
   const pulse: Pulse = {
     judgedUntilMs: () => (looks++, judged),

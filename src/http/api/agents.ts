@@ -22,7 +22,7 @@ import {
   text,
   truth,
 } from "./parameters.ts";
-import { type ApiParts, instant, whileWanted } from "./parts.ts";
+import { type ApiParts, instant } from "./parts.ts";
 import { silenceRow } from "./silences.ts";
 
 /** How many rows are written between two places where a list may be interrupted, about 100 us. */
@@ -71,7 +71,7 @@ async function listAgents(parts: ApiParts, call: Call): Promise<Response> {
   if (rival !== undefined) {
     throw new Problem(400, `${rival} must not be given together with after, which goes by address`, { field: rival });
   }
-  return json(await parts.slices.run(whileWanted(call.request.signal, writeList(parts, list))));
+  return json(await parts.slices.run(writeList(parts, list)));
 }
 
 function* writeList(parts: ApiParts, list: List): Generator<void, string, void> {

@@ -14,7 +14,7 @@ import {
   pairsOfCatalog,
 } from "./catalog_pairs.ts";
 import { id, NOTHING, read, readBody, readQuery } from "./parameters.ts";
-import { type ApiParts, whileWanted } from "./parts.ts";
+import type { ApiParts } from "./parts.ts";
 
 /** How many counts are remembered; the history has 20 catalogs. */
 const MAX_COUNTS = 64;
@@ -80,7 +80,7 @@ class CatalogHistory {
   async diff(call: Call): Promise<Response> {
     const { from, to } = readQuery(call, DIFF);
     const rows = typeof from === "number" || typeof to === "number" ? await this.#rows() : [];
-    return json(await this.#read(whileWanted(call.request.signal, this.#writeDiff({ from, to }, rows))));
+    return json(await this.#read(this.#writeDiff({ from, to }, rows)));
   }
 
   *#writeDiff({ from, to }: z.output<typeof DIFF>, rows: readonly CatalogRow[]): Generator<void, string, void> {

@@ -5,7 +5,7 @@ import type { Route } from "../route.ts";
 import { fromStore, json } from "./answers.ts";
 import { address, MAX_SIZE, read, readQuery, text } from "./parameters.ts";
 import { integer } from "../../config/values.ts";
-import { type ApiParts, whileWanted } from "./parts.ts";
+import type { ApiParts } from "./parts.ts";
 
 /** How many rows are written between two places where a list may be interrupted. */
 const ROWS_PER_STEP = 64;
@@ -34,7 +34,7 @@ export function eventRoutes({ store, slices }: ApiParts): Route[] {
         ...(before === undefined ? {} : { beforeId: before }),
         limit: limit + 1,
       }));
-      return json(await slices.run(whileWanted(call.request.signal, writeEvents(events, limit))));
+      return json(await slices.run(writeEvents(events, limit)));
     },
   }];
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type NewSilence, type Silence, SilenceError } from "../../fleet/silences.ts";
+import { type NewSilence, type Silence, SilenceError } from "../../fleet/silence.ts";
 import { quoted } from "../../quoted.ts";
 import { Problem } from "../problem.ts";
 import type { Call, Route } from "../route.ts";
@@ -83,6 +83,9 @@ export function silenceRow(silence: Silence): Record<string, unknown> {
 
 function readWish(call: Call, nowMs: number): NewSilence {
   const { cidr, asset, for: forMs, until, reason } = readBody(call, WISH);
+  if (cidr === undefined && asset === undefined) {
+    throw new Problem(400, "cidr, asset or both are required, neither came", { field: "cidr" });
+  }
   if ((forMs === undefined) === (until === undefined)) {
     const came = forMs === undefined ? "neither" : "both";
     throw new Problem(400, `either for, as in "2h", or until, a time, is required; ${came} came`, { field: "until" });
@@ -90,7 +93,7 @@ function readWish(call: Call, nowMs: number): NewSilence {
   return { cidr, asset, reason, untilMs: until ?? nowMs + (forMs ?? 0) };
 }
 
-/** Without a field it is no part of the wish that is wrong: there are too many, or it names no agents. */
+/** Without a field it is no part of the wish that is wrong: there are too many. */
 function problemOf({ message, field }: SilenceError): Problem {
   return field === undefined ? new Problem(409, message) : new Problem(400, message, { field: FIELDS[field] });
 }

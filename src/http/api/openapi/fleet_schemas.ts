@@ -1,4 +1,4 @@
-import { MAX_REASON_LENGTH } from "../../../fleet/silences.ts";
+import { MAX_REASON_LENGTH } from "../../../fleet/silence.ts";
 import { MAX_SIZE } from "../parameters.ts";
 import { count, epochMs, list, object, orNull, type Properties, ref, text, time, truth, word } from "./schema.ts";
 

@@ -1,0 +1,42 @@
+/** Where a server listens. */
+export interface Address {
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** An answer as it came over the wire. */
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: string;
+}
+
+/**
+ * Sends bytes as they are, which no HTTP client would send, and reads what comes until the server closes.
+ * @param request its head must say `Connection: close`, unless the server closes anyway
+ */
+export async function rawRequest(address: Address, request: string): Promise<RawAnswer> {
+  const connection = await Deno.connect({ hostname: address.hostname, port: address.port });
+  try {
+    const bytes = new TextEncoder().encode(request);
+    for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
+    return parsed(await new Response(connection.readable).text());
+  } finally {
+    try {
+      connection.close();
+    } catch (cause) {
+      // Reading the stream to its end has closed it.
+      if (!(cause instanceof Deno.errors.BadResource)) throw cause;
+    }
+  }
+}
+
+function parsed(text: string): RawAnswer {
+  const end = text.indexOf("\r\n\r\n");
+  const [status = "", ...lines] = text.slice(0, end).split("\r\n");
+  const headers = new Headers(lines.map((line): [string, string] => {
+    const colon = line.indexOf(":");
+    return [line.slice(0, colon), line.slice(colon + 1).trim()];
+  }));
+  return { status: Number(status.split(" ")[1]), headers, body: text.slice(end + 4) };
+}
