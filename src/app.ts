@@ -1,6 +1,7 @@
 import { type CatalogListener, LocalCatalog, SupervisorCatalog } from "./apps/keeper.ts";
 import { SupervisorSync } from "./apps/sync.ts";
 import { buildInfo } from "./build_info.ts";
+import { Cluster } from "./cluster/cluster.ts";
 import type { Clock } from "./clock.ts";
 import { appSource, zookeeperEnabled } from "./config/config.ts";
 import { differences, withLive } from "./config/reload.ts";
@@ -9,6 +10,7 @@ import { descriptorShortage } from "./descriptors.ts";
 import { EventDispatcher } from "./events/dispatcher.ts";
 import type { EventSink } from "./events/sink.ts";
 import { Webhook } from "./events/webhook.ts";
+import type { FleetEvent } from "./fleet/events.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { History } from "./history.ts";
 import { Access } from "./http/access.ts";
@@ -63,6 +65,8 @@ export interface App {
   readonly fleet: Fleet;
   readonly catalog: LocalCatalog | SupervisorCatalog;
   readonly broker: Broker;
+  /** Undefined where this is the only instance. */
+  readonly cluster: Cluster | undefined;
   readonly store: Store;
   readonly events: EventDispatcher;
   readonly operations: Operations;
@@ -124,7 +128,10 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     fleet.restore(memory.agents, now(), memory.silences);
 
     const listener: CatalogListener = {
-      inForce: ({ body, origin, atMs }) => recorder.catalog({ body, origin, takenAtMs: atMs, source: catalog.source }),
+      inForce({ body, origin, atMs }) {
+        recorder.catalog({ body, origin, takenAtMs: atMs, source: catalog.source });
+        cluster?.catalogInForce({ body, origin, atMs });
+      },
       event: (kind, details) => recorder.event(kind, details),
     };
     const catalog: LocalCatalog | SupervisorCatalog = appSource(settings) === "local"
@@ -151,6 +158,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       fleet,
       catalog: sync ?? catalog,
       slices,
+      cluster: settings["cluster.enabled"] ? { isNewcomer: () => cluster?.isNewcomer ?? false } : undefined,
       onCaughtUp: () => sync?.now(),
       onDown: () => sync?.pause(),
     });
@@ -163,12 +171,34 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     lifecycle.push("RabbitMQ connection", () => broker.close());
     lifecycle.push("supervisor sync", () => sync?.pause());
 
+    const cluster = !settings["cluster.enabled"] ? undefined : new Cluster({
+      ...{ instance, run, version: buildInfo().version, broker, fleet, catalog, slices, clock, log },
+      timeoutMs: () => current["agent.timeout"],
+      tell: (happened) => events.enqueue(happened),
+      drop: (ids) => void store.markSent(ids),
+      silences: {
+        add: (silences) => fleet.adoptSilences(silences, now()),
+        remove: (ids) => ids.forEach((id) => fleet.removeSilence(id, now())),
+        list: () => fleet.silences.list.map(({ stored }) => stored),
+      },
+    });
+    if (cluster !== undefined) lifecycle.push("cluster", () => cluster.stop());
+    const tell = (happened: readonly FleetEvent[]) =>
+      cluster === undefined ? events.enqueue(happened) : cluster.happened(happened);
+
     const sinks: EventSink[] = [];
     if (settings["events.enabled"]) sinks.push(new EventPublisher({ broker, exchange: settings["mq.exchange"] }));
     const url = settings["events.webhook"];
     if (url !== undefined) sinks.push(new Webhook({ url: url.href, secret: settings["events.webhookSecret"], clock }));
-    const events = new EventDispatcher({ sinks, log, clock, onSent: (ids) => void store.markSent(ids) });
-    events.enqueue(memory.unsent);
+    const events: EventDispatcher = new EventDispatcher({
+      ...{ sinks, log, clock },
+      onSent(sent) {
+        void store.markSent(sent.map(({ id }) => id));
+        cluster?.told(sent);
+      },
+    });
+    // Those of a former run; in a cluster others may have told them since.
+    tell(memory.unsent.map((event) => ({ ...event, learnt: true })));
     events.start();
     lifecycle.push("events", () => events.stop());
     const recorder = new Recorder({
@@ -176,7 +206,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       clock,
       log,
       store,
-      tell: (happened) => events.enqueue(happened),
+      tell,
       show: (happened) => {
         metrics.events.add(happened);
         stream.publish(happened);
@@ -184,15 +214,17 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       timeoutMs: () => current["agent.timeout"],
       expired: (seconds) => metrics.expiryError.observe(seconds * 1000),
     });
+    if (cluster !== undefined && catalog instanceof SupervisorCatalog) catalog.restate();
     recorder.start();
     lifecycle.push("recorder", () => recorder.stop());
-    const operations = new Operations({ fleet, catalog, store, recorder, clock, log });
+    const operations = new Operations({ fleet, catalog, store, recorder, clock, log, cluster });
 
     const service = new HeartbeatService({ fleet, catalog, clock });
     const beats = new BeatServer(service, new FaultLog(log, () => clock.monotonic()), beatServerOptions(settings));
     beats.listen();
     lifecycle.push("beat port", () => beats.stop(DRAIN_MS));
     lifecycle.push("calls", () => broker.stopConsuming());
+    cluster?.start();
     await broker.start();
     const beatAddress = beats.address;
     const registrar = newRegistrar(settings, {
@@ -217,6 +249,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       beatsPerSecond: () => history.beatsPerSecond,
       timeoutMs: () => current["agent.timeout"],
       streamClients: () => stream.clients,
+      cluster,
     });
     await stream.restore(store, log);
     const routes: readonly Route[] = [
@@ -247,7 +280,21 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     });
     log.info(`beats on ${beatAddress.hostname}:${beatAddress.port}`);
     return {
-      ...{ beatAddress, routes, beats, fleet, catalog, broker, store, events, operations, metrics, pulse, registrar },
+      ...{
+        beatAddress,
+        routes,
+        beats,
+        fleet,
+        catalog,
+        broker,
+        cluster,
+        store,
+        events,
+        operations,
+        metrics,
+        pulse,
+        registrar,
+      },
       get httpAddress() {
         return http.address;
       },

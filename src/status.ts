@@ -1,6 +1,7 @@
 import type { LocalCatalog, SupervisorCatalog } from "./apps/keeper.ts";
 import type { BuildInfo } from "./build_info.ts";
 import type { Clock } from "./clock.ts";
+import type { ClusterStatus } from "./cluster/cluster.ts";
 import type { EventDispatcher, SinkStats } from "./events/dispatcher.ts";
 import type { SinkName } from "./events/sink.ts";
 import type { Fleet } from "./fleet/fleet.ts";
@@ -29,6 +30,8 @@ export interface StatusParts {
   readonly timeoutMs: () => number;
   /** How many clients read the stream. */
   readonly streamClients: () => number;
+  /** Undefined where this is the only instance. */
+  readonly cluster: { readonly status: ClusterStatus } | undefined;
 }
 
 /** A moment as text, RFC 3339 in UTC. */
@@ -41,6 +44,36 @@ export interface HeldSummary {
   readonly reason: string;
   readonly apps: number;
   readonly agents: number;
+}
+
+/** How this instance stands among the others. */
+export interface ClusterSummary {
+  readonly enabled: true;
+  /** Whether everything that the others know is known here. */
+  readonly caught_up: boolean;
+  /** Whether agents are called offline when they are due; not while others may know more. */
+  readonly settled: boolean;
+  /** The instance that tells events; null while none is known to. */
+  readonly leader: string | null;
+  readonly leading: boolean;
+  /** How long a record takes through RabbitMQ, or how long the one takes that has not come yet. */
+  readonly lag_seconds: number;
+  /** The other instances. */
+  readonly members: readonly {
+    readonly instance: string;
+    readonly version: string;
+    /** By how much this machine's clock is ahead of its clock; null while not measured. */
+    readonly skew_seconds: number | null;
+    readonly seen_seconds: number;
+    /** Digest of its catalog; null while it has none. */
+    readonly catalog: string | null;
+  }[];
+  /** Whether another instance has had another catalog for more than 5 s. */
+  readonly catalog_mismatch: boolean;
+  /** Events that wait to be told by the leader, or by this instance should the leader die. */
+  readonly pending_events: number;
+  /** Records that could not be used since the start. */
+  readonly record_faults: number;
 }
 
 /** The whole service at a glance, as `/api/v1/summary` tells it. */
@@ -104,7 +137,8 @@ export interface Summary {
     readonly queued: number;
   };
   readonly events: { readonly sinks: readonly ({ readonly name: SinkName } & SinkStats)[] };
-  readonly cluster: { readonly enabled: boolean };
+  /** Only `enabled` where it is not. */
+  readonly cluster: { readonly enabled: false } | ClusterSummary;
   readonly silences: number;
   readonly stream_clients: number;
 }
@@ -145,7 +179,7 @@ export class Status {
       zookeeper: this.#zookeeper(),
       store: this.#store(),
       events: { sinks: this.#sinks() },
-      cluster: { enabled: false },
+      cluster: this.#cluster(),
       stream_clients: streamClients(),
     };
   }
@@ -218,6 +252,24 @@ export class Status {
         apps: held.catalog.apps.size,
         agents: held.catalog.agents,
       },
+    };
+  }
+
+  #cluster(): Summary["cluster"] {
+    const { cluster } = this.#parts;
+    if (cluster === undefined) return { enabled: false };
+    const { caughtUp, settled, leader, leading, lagSeconds, members, ...rest } = cluster.status;
+    return {
+      ...{ enabled: true, caught_up: caughtUp, settled, leader: leader ?? null, leading },
+      lag_seconds: rounded(lagSeconds, 3),
+      members: members.map(({ instance, version, skewSeconds, seenSeconds, catalog }) => ({
+        ...{ instance, version, catalog: catalog ?? null },
+        skew_seconds: skewSeconds === undefined ? null : rounded(skewSeconds, 3),
+        seen_seconds: rounded(seenSeconds, 1),
+      })),
+      catalog_mismatch: rest.catalogMismatch,
+      pending_events: rest.pendingEvents,
+      record_faults: rest.faults.unknown + rest.faults.unreadable,
     };
   }
 

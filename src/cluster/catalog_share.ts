@@ -118,14 +118,19 @@ export class CatalogShare {
     const differing = own === undefined || catalog.current !== this.#digestOf
       ? []
       : members.present.filter(({ marker }) =>
-        marker.caughtUp && (marker.catalog === undefined ? catalog.source !== "local" : marker.catalog.digest !== own.digest)
+        marker.caughtUp &&
+        (marker.catalog === undefined ? catalog.source !== "local" : marker.catalog.digest !== own.digest)
       );
     const others = differing.filter(({ marker }) => marker.catalog !== undefined);
     if (others.length === 0) this.#mismatchSinceMs = undefined;
     else this.#mismatchSinceMs ??= clock.monotonic();
     if (this.isMismatched) {
-      faults.warn("cluster.mismatch", "cluster: {instances} and this instance have different catalogs: agents get now " +
-        "these apps, now those", { instances: others.map(({ instance }) => instance).join(", ") });
+      faults.warn(
+        "cluster.mismatch",
+        "cluster: {instances} and this instance have different catalogs: agents get now " +
+          "these apps, now those",
+        { instances: others.map(({ instance }) => instance).join(", ") },
+      );
     }
     if (differing.length > 0 && differing.every(({ marker, run }) => !this.#isOlder(marker.catalog?.atMs, run))) {
       this.#publish();

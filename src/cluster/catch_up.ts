@@ -150,7 +150,10 @@ export class CatchUp {
   /** In the order in which they came, as the fleet is used to. */
   *#applyRead(): Generator<void, void, void> {
     const { members } = this.#options;
-    const read = [...this.#read.values()].map(({ beat, run }) => ({ beat, wallMs: beat.stampMs + members.skewMs(run) }));
+    const read = [...this.#read.values()].map(({ beat, run }) => ({
+      beat,
+      wallMs: beat.stampMs + members.skewMs(run),
+    }));
     this.#read = new Map();
     read.sort((a, b) => a.wallMs - b.wallMs);
     for (const [i, { beat, wallMs }] of read.entries()) {

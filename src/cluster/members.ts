@@ -116,7 +116,8 @@ export class Members {
 
   #recent(wallMs: number): Member[] {
     return [...this.#byRun.values()].filter(({ run, marker, sentMs }) =>
-      marker !== undefined && !marker.leaves && wallMs - sentMs < RECENT_MS && instanceOf(run) !== this.#options.instance
+      marker !== undefined && !marker.leaves && wallMs - sentMs < RECENT_MS &&
+      instanceOf(run) !== this.#options.instance
     );
   }
 

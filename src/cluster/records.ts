@@ -154,7 +154,15 @@ function isKind(kind: string): kind is keyof typeof BODIES {
 }
 
 /** A beat in a record: address, asset, places of version and app map among the texts, stamp, age, and the peer if known. */
-type BeatRow = [ip: string, asset: string, version: number, apps: number, stampMs: number, ageMs: number, peer?: string];
+type BeatRow = [
+  ip: string,
+  asset: string,
+  version: number,
+  apps: number,
+  stampMs: number,
+  ageMs: number,
+  peer?: string,
+];
 
 /** Thousands of agents have the same few versions and app maps, so these are written once a record. */
 function packed(beats: readonly SharedBeat[]): { texts: string[]; beats: BeatRow[] } {

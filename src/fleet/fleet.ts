@@ -138,7 +138,7 @@ export class Fleet {
 
   /** Gives back what could not be passed on; what has a newer beat meanwhile, or is no more, is left. */
   giveBack(agents: readonly Agent[]): void {
-    for (const agent of agents) this.#own?.add(agent);
+    for (const agent of agents) if (agent.queue !== undefined) this.#own?.add(agent);
   }
 
   /** Whether there may be beats at other instances that are not known here, so that nobody is called offline. */
@@ -302,6 +302,23 @@ export class Fleet {
   prune(offlineForMs: number, now: Instant): number {
     this.#advance(now);
     return this.#forgetOlder(offlineForMs, "hand");
+  }
+
+  /** Those that have been offline for at least this long. */
+  offlineFor(offlineForMs: number, now: Instant): Agent[] {
+    this.#advance(now);
+    const agents: Agent[] = [];
+    for (let agent = this.#liveness.offline.head; agent !== undefined; agent = agent.next) {
+      if (agent.changedMs > now.monotonic - offlineForMs) break;
+      agents.push(agent);
+    }
+    return agents;
+  }
+
+  /** Takes in maintenance windows that began elsewhere; those that are known, over or cannot be read are left out. */
+  adoptSilences(silences: readonly StoredSilence[], now: Instant): void {
+    this.#advance(now);
+    if (this.silences.adopt(silences, now)) this.#changes.replaceSilences(this.silences.list);
   }
 
   /** Ends the guard by hand; what is silent goes offline a few a second. @returns whether it was on */

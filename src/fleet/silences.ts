@@ -218,14 +218,26 @@ export class Silences {
     }
     const id = this.#newId();
     const silence = new Silence({ id, cidr, asset, untilMs, reason, by, createdAtMs: now.wall });
-    this.#insert(silence);
-    for (const agent of this.#agents()) {
-      if ((agent.silence?.untilMs ?? -Infinity) >= untilMs || !silence.matches(agent, agent.asset.toLowerCase())) {
-        continue;
-      }
-      this.#put(agent, silence);
-    }
+    this.#begin(silence);
     return silence;
+  }
+
+  /**
+   * Takes in those that began at another instance; known ones, and those that are over or cannot be read, are left out.
+   * @returns whether there were others
+   */
+  adopt(rows: readonly StoredSilence[], now: Instant): boolean {
+    const before = this.size;
+    for (const row of rows) {
+      if (this.size >= MAX_SILENCES) break;
+      if (this.#byId.has(row.id) || row.untilMs <= now.wall) continue;
+      try {
+        this.#begin(new Silence(row));
+      } catch (cause) {
+        if (!(cause instanceof SilenceError)) throw cause;
+      }
+    }
+    return this.size > before;
   }
 
   /** Takes in those of a former run that are not over; what cannot be read is left out. To be called before any agent comes. */
@@ -295,6 +307,14 @@ export class Silences {
   #match(agent: Agent): Silence | undefined {
     const asset = agent.asset.toLowerCase();
     return this.#active.find((silence) => silence.matches(agent, asset));
+  }
+
+  #begin(silence: Silence): void {
+    this.#insert(silence);
+    for (const agent of this.#agents()) {
+      if ((agent.silence?.untilMs ?? -Infinity) >= silence.untilMs) continue;
+      if (silence.matches(agent, agent.asset.toLowerCase())) this.#put(agent, silence);
+    }
   }
 
   #insert(silence: Silence): void {

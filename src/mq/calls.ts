@@ -28,6 +28,12 @@ export interface CallsOptions {
 
 type Call = Extract<Parsed, { kind: "call" }>;
 type Cast = Extract<Parsed, { kind: "cast" }>;
+/**
+ * Which messages of a queue are handled: those that are left alone are somebody else's. In a cluster calls wait in a queue
+ * that all instances share, while each has a queue of its own for casts.
+ */
+export type Share = "all" | "calls" | "casts";
+
 type Refused = Extract<Parsed, { kind: "refused" }>;
 
 /** Handles the messages of the module queue: one answer for every call that says where to. */
@@ -39,9 +45,10 @@ export class Calls {
   }
 
   /** Handles one message; never throws or rejects. Messages that are answered at once are answered synchronously. */
-  handle(message: ConsumeMessage): void | Promise<void> {
+  handle(message: ConsumeMessage, share: Share = "all"): void | Promise<void> {
     const deadlineMs = this.#options.now() + CALLER_PATIENCE_MS;
     const parsed = parseRequest(message.content, message.properties, this.#options.maxBodyBytes);
+    if (share !== "all" && (parsed.kind === "cast") !== (share === "casts")) return;
     switch (parsed.kind) {
       case "call":
         return this.#call(parsed, deadlineMs);

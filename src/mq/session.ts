@@ -3,14 +3,18 @@ import { nextTick } from "node:process";
 import { Duplex } from "node:stream";
 import { setImmediate } from "node:timers";
 import type { FaultLog } from "../log.ts";
+import type { Share } from "./calls.ts";
 import { Consumption } from "./consumption.ts";
 import { explainFault } from "./faults.ts";
 import { KeptChannel } from "./kept_channel.ts";
 import type { Replies } from "./replies.ts";
-import { declareModuleQueue, MODULE_QUEUE } from "./topology.ts";
+import { declareModuleQueue, declareOwnQueue, MODULE_QUEUE } from "./topology.ts";
 
 /** How long a connection may take to close in order, ms; a stalled broker never answers. */
 const CLOSE_MS = 1_000;
+
+/** How often it is looked whether this instance is a newcomer still, ms. */
+const NEWCOMER_MS = 100;
 
 /** What a session needs. */
 export interface SessionOptions {
@@ -19,7 +23,9 @@ export interface SessionOptions {
   readonly replies: Replies;
   readonly faults: FaultLog;
   /** Handles one message of the module queue. */
-  readonly handle: (message: ConsumeMessage) => void | Promise<void>;
+  readonly handle: (message: ConsumeMessage, share: Share) => void | Promise<void>;
+  /** In a cluster: the queue from which casts are taken, and whether calls are left to others for the moment. */
+  readonly casts?: { readonly queue: string; readonly isNewcomer: () => boolean } | undefined;
   /** The messages that had waited when the consumption began are handled. */
   readonly caughtUp: () => void;
   /** Whether messages are taken at all; no more at the stop. */
@@ -32,6 +38,8 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #channels: readonly KeptChannel[];
   #consumption: Consumption | undefined;
+  #castConsumption: Consumption | undefined;
+  #newcomer: ReturnType<typeof setTimeout> | undefined;
   #lostFor: Error | undefined;
   /** How many messages have come in the present piece from the socket. */
   #together = 0;
@@ -44,7 +52,11 @@ export class Session {
     model.on("close", (cause) => this.#end(cause ?? new Error("the connection was closed")));
     model.on("blocked", (reason) => this.#block(reason));
     model.on("unblocked", () => this.#unblock());
-    this.#channels = [this.#replyChannel(), this.#largeReplyChannel(), this.#callChannel()];
+    const { casts } = options;
+    this.#channels = [
+      ...[this.#replyChannel(), this.#largeReplyChannel(), this.#callChannel()],
+      ...(casts === undefined ? [] : [this.#castChannel(casts.queue)]),
+    ];
   }
 
   /**
@@ -75,7 +87,8 @@ export class Session {
 
   /** Takes no more messages and waits until those in work are handled. */
   async stopConsuming(): Promise<void> {
-    await this.#consumption?.stop();
+    clearTimeout(this.#newcomer);
+    await Promise.all([this.#consumption?.stop(), this.#castConsumption?.stop()]);
   }
 
   /** Sends what waits to be sent and closes the channels. */
@@ -105,20 +118,48 @@ export class Session {
   #callChannel(): KeptChannel {
     return this.#keep("calls", async (channel) => {
       const waiting = await declareModuleQueue(channel, this.#options.exchange);
-      if (!this.#options.consumes()) return;
-      const { handle, caughtUp } = this.#options;
-      this.#consumption = new Consumption(channel, {
-        handle: (message) => {
-          this.#gather();
-          return handle(message);
-        },
-        caughtUp,
-      });
-      await this.#consumption.start(MODULE_QUEUE, waiting);
+      const { casts } = this.#options;
+      clearTimeout(this.#newcomer);
+      if (casts?.isNewcomer()) return this.#consumeLater(channel, casts.isNewcomer);
+      await this.#consumeCalls(channel, waiting);
     });
   }
 
-  #keep(purpose: "answers" | "calls", ready: (channel: Channel) => Promise<void>): KeptChannel {
+  async #consumeCalls(channel: Channel, waiting: number): Promise<void> {
+    const { handle, caughtUp, casts, consumes } = this.#options;
+    if (!consumes()) return;
+    this.#consumption = new Consumption(channel, {
+      handle: (message) => {
+        this.#gather();
+        return handle(message, casts === undefined ? "all" : "calls");
+      },
+      // In a cluster no casts wait here.
+      caughtUp: casts === undefined ? caughtUp : () => {},
+    });
+    await this.#consumption.start(MODULE_QUEUE, waiting);
+  }
+
+  /** The fleet of a newcomer has holes, which its lists would have. */
+  #consumeLater(channel: Channel, isNewcomer: () => boolean): void {
+    this.#newcomer = setTimeout(() => {
+      if (isNewcomer()) return this.#consumeLater(channel, isNewcomer);
+      // A channel that was closed meanwhile is opened again, and consumed then.
+      this.#consumeCalls(channel, 0).catch((cause) => this.#options.replies.learn(cause));
+    }, NEWCOMER_MS);
+  }
+
+  /** Casts concern every instance, so each has a queue of its own for them. */
+  #castChannel(queue: string): KeptChannel {
+    return this.#keep("casts", async (channel) => {
+      const { exchange, consumes, handle, caughtUp } = this.#options;
+      await declareOwnQueue(channel, exchange, queue);
+      if (!consumes()) return;
+      this.#castConsumption = new Consumption(channel, { handle: (message) => handle(message, "casts"), caughtUp });
+      await this.#castConsumption.start(queue, 0);
+    });
+  }
+
+  #keep(purpose: "answers" | "calls" | "casts", ready: (channel: Channel) => Promise<void>): KeptChannel {
     return new KeptChannel(this.#model, {
       create: (model) => model.createChannel(),
       ready,
@@ -145,6 +186,7 @@ export class Session {
 
   #end(cause: Error): void {
     this.#lostFor ??= cause;
+    clearTimeout(this.#newcomer);
     for (const channel of this.#channels) channel.end();
     this.#options.replies.disconnect();
   }
