@@ -1,13 +1,14 @@
 import { Agent, type AgentState, type Instant } from "./agent.ts";
-import { type Beat, parseInstalledApps } from "./beat.ts";
+import { AppMaps } from "./app_maps.ts";
+import type { Beat } from "./beat.ts";
+import { BeatInterval } from "./beat_interval.ts";
 import { Changes, type FleetChanges } from "./changes.ts";
-import { agentEvent, type EventKind, type FleetEvent, serviceEvent } from "./events.ts";
+import { agentEvent } from "./events.ts";
 import type { FlapOptions } from "./flaps.ts";
 import { compareIdentity } from "./identity.ts";
-import { type GuardEnd, Liveness, type LivenessOptions, type LivenessStatus } from "./liveness.ts";
+import { Liveness, type LivenessOptions, type LivenessStatus } from "./liveness.ts";
 import { News } from "./news.ts";
-import { compareAddresses, sorted } from "./order.ts";
-import { type AgentQuery, matches } from "./query.ts";
+import type { AgentQuery } from "./query.ts";
 import { type EndedSilence, type NewSilence, type Silence, Silences, type StoredSilence } from "./silences.ts";
 import { restoredAgents, type StoredAgent, storedAgent } from "./stored.ts";
 import { AgentTable } from "./table.ts";
@@ -31,13 +32,6 @@ export interface FleetOptions extends LivenessOptions {
  */
 export type BeatOutcome = "new" | "returned" | "beat" | "full" | "foreign";
 
-/** How many rows are looked at between two places where a long job may be interrupted. */
-const ROWS_PER_STEP = 512;
-/** What is shown of an app map that is left out. */
-const NO_ROOM = { json: "{}", fault: "the app maps of all agents together are too large, this one is left out" };
-/** The weight of one more beat in the measured beat interval. */
-const INTERVAL_WEIGHT = 1 / 256;
-
 /**
  * The table of all agents and the one place where liveness is decided. It has no timers and no clock: every verb takes
  * the time, brings the states up to that time first, and so answers exactly, whoever asks and whenever.
@@ -51,9 +45,8 @@ export class Fleet {
   /** The maintenance windows. */
   readonly silences: Silences;
   #now: Instant = { monotonic: 0, wall: 0 };
-  #intervalMs: number | undefined;
-  /** Characters of the app maps of all agents. */
-  #appsLength = 0;
+  readonly #interval = new BeatInterval();
+  readonly #appMaps = new AppMaps();
   #warmingUntilMs = -Infinity;
   /** Counters since the start. */
   readonly stats = { evicted: 0, foreign: 0, conflicts: 0 };
@@ -64,12 +57,13 @@ export class Fleet {
     this.#news = new News(options.flap, this.#changes);
     this.silences = new Silences(() => this.#table.all(), {
       unsilenced: (agent) => this.#news.unsilenced(agent, { now: this.#now, timeoutMs: this.#options.timeoutMs }),
-      ended: (ended) => this.#silenceEnded(ended),
+      ended: (ended) => this.#changes.end(ended),
+      changed: (silences) => this.#changes.replaceSilences(silences),
     });
     this.#liveness = new Liveness(options, {
       offline: (agent, atMs) => this.#wentOffline(agent, atMs),
-      guardOn: (counts) => this.#changes.emit(serviceEvent("guardOn", this.#now, counts)),
-      guardOff: (counts) => this.#guardEnded(counts),
+      guardOn: (counts) => this.#news.guardOn(counts, this.#now),
+      guardOff: (counts) => this.#news.guardOff(counts, this.#now),
     }, random);
   }
 
@@ -90,8 +84,8 @@ export class Fleet {
     this.#identify(known, beat, claims);
     const returned = known.state === "offline";
     // Made before the row changes, because it tells how long the agent was away.
-    const event = returned ? this.#event("agentOnline", known, now.wall) : undefined;
-    this.#measure(known, now);
+    const event = returned ? agentEvent("agentOnline", known, { at: now.wall, now }) : undefined;
+    if (known.state === "online") this.#interval.add(now.monotonic - known.lastBeatMs);
     this.#updated(known, beat, now);
     this.#liveness.beat(known);
     if (event === undefined) return "beat";
@@ -112,7 +106,7 @@ export class Fleet {
     const agents = restoredAgents(rows, now).sort((a, b) => a.lastBeatMs - b.lastBeatMs);
     const untold = new Set(rows.filter((row) => row.untold).map(({ ip }) => ip));
     for (const agent of agents) {
-      this.#appsLength += agent.appsLength;
+      this.#appMaps.add(agent);
       this.#table.add(agent);
       this.silences.apply(agent);
       if (untold.has(agent.ip)) this.#news.appeared(agent);
@@ -172,7 +166,7 @@ export class Fleet {
 
   /** The mean time between two beats of an agent, ms, over the last hundreds of beats; undefined before the second. */
   get beatIntervalMs(): number | undefined {
-    return this.#intervalMs;
+    return this.#interval.meanMs;
   }
 
   /** The agent at a canonical address. */
@@ -189,9 +183,7 @@ export class Fleet {
   /** The agents that match a query which names an address or an asset: a few, found by index. Newest beat first. */
   find(query: AgentQuery, now: Instant): Agent[] {
     this.#advance(now);
-    return this.#table.named(query)
-      .filter((agent) => matches(agent, query))
-      .sort((a, b) => b.lastBeatMs - a.lastBeatMs);
+    return this.#table.find(query);
   }
 
   /**
@@ -200,16 +192,7 @@ export class Fleet {
    */
   *list(query: AgentQuery, now: Instant): Generator<void, Agent[], void> {
     this.#advance(now);
-    const candidates = query.ip !== undefined || query.asset !== undefined
-      ? this.#table.named(query).sort(compareAddresses)
-      : this.#table.inOrder();
-    yield;
-    const found: Agent[] = [];
-    for (const [i, agent] of candidates.entries()) {
-      if (matches(agent, query)) found.push(agent);
-      if (i % ROWS_PER_STEP === ROWS_PER_STEP - 1) yield;
-    }
-    return query.sort === undefined ? found : yield* sorted(found, query.sort);
+    return yield* this.#table.list(query);
   }
 
   /** Forgets one agent by hand; a later beat makes it new. @returns whether there was one */
@@ -238,17 +221,13 @@ export class Fleet {
    */
   addSilence(wish: NewSilence, { by, now }: { by: string; now: Instant }): Silence {
     this.#advance(now);
-    const silence = this.silences.add(wish, { by, now });
-    this.#changes.replaceSilences(this.silences.list);
-    return silence;
+    return this.silences.add(wish, { by, now });
   }
 
   /** Ends a maintenance window by hand. @returns undefined when there is none with this id */
   removeSilence(id: string, now: Instant): EndedSilence | undefined {
     this.#advance(now);
-    const ended = this.silences.remove(id);
-    if (ended !== undefined) this.#changes.replaceSilences(this.silences.list);
-    return ended;
+    return this.silences.remove(id);
   }
 
   /** Applies other limits from now on, as after a reload of the configuration. */
@@ -284,10 +263,8 @@ export class Fleet {
     });
     if (conflict !== undefined) {
       this.stats.conflicts++;
-      const details = conflict === "asset"
-        ? { reason: conflict, assets: [agent.asset, beat.asset] }
-        : { reason: conflict };
-      this.#news.conflict(agent, this.#event("duplicateIdentity", agent, this.#now.wall, details));
+      const assets = conflict === "asset" ? { assets: [agent.asset, beat.asset] } : {};
+      this.#news.conflict(agent, { reason: conflict, ...assets }, this.#now);
     }
     if (agent.asset !== beat.asset) {
       this.#table.rename(agent, beat.asset);
@@ -298,27 +275,10 @@ export class Fleet {
     }
   }
 
-  #measure(agent: Agent, now: Instant): void {
-    if (agent.state !== "online") return;
-    const passed = now.monotonic - agent.lastBeatMs;
-    this.#intervalMs = this.#intervalMs === undefined
-      ? passed
-      : this.#intervalMs + (passed - this.#intervalMs) * INTERVAL_WEIGHT;
-  }
-
   #updated(agent: Agent, beat: Beat, now: Instant): void {
     agent.update(beat, now);
-    if (beat.apps !== agent.appsText) this.#install(agent, beat.apps);
+    if (beat.apps !== agent.appsText) this.#appMaps.install(agent, beat.apps, this.#options.maxAppsLength);
     this.#changes.touch(agent);
-  }
-
-  /** An app map for which there is no room is left out: with 32 KiB each, forged agents would take all memory. */
-  #install(agent: Agent, apps: string): void {
-    const { maxAppsLength = Infinity } = this.#options;
-    this.#appsLength -= agent.appsLength;
-    const isRoom = this.#appsLength + 2 * apps.length <= maxAppsLength;
-    agent.install(isRoom ? apps : "", isRoom ? parseInstalledApps(apps) : NO_ROOM);
-    this.#appsLength += agent.appsLength;
   }
 
   #wentOffline(agent: Agent, atMs: number): void {
@@ -342,16 +302,6 @@ export class Fleet {
     this.#forgetOlder(this.#options.retentionMs, "retention");
   }
 
-  #guardEnded(counts: { reason: GuardEnd; held: number; agents: number; heldMs: number }): void {
-    const { heldMs, ...details } = counts;
-    this.#changes.emit(serviceEvent("guardOff", this.#now, { ...details, held_seconds: Math.round(heldMs / 1000) }));
-  }
-
-  #silenceEnded(ended: EndedSilence): void {
-    this.#changes.end(ended);
-    this.#changes.replaceSilences(this.silences.list);
-  }
-
   #forgetOlder(offlineForMs: number, reason: string): number {
     const before = this.#now.monotonic - offlineForMs;
     let count = 0;
@@ -364,15 +314,11 @@ export class Fleet {
   }
 
   #forget(agent: Agent, reason: string): void {
-    this.#news.forgotten(agent, this.#event("agentForgotten", agent, this.#now.wall, { reason }));
+    this.#news.forgotten(agent, reason, this.#now);
     agent.queue?.remove(agent);
     this.#table.delete(agent);
     this.silences.drop(agent);
-    this.#appsLength -= agent.appsLength;
+    this.#appMaps.drop(agent);
     this.#changes.forget(agent);
-  }
-
-  #event(kind: EventKind, agent: Agent, at: number, details?: Record<string, unknown>): FleetEvent {
-    return agentEvent(kind, agent, { at, now: this.#now, ...(details === undefined ? {} : { details }) });
   }
 }
