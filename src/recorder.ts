@@ -194,8 +194,9 @@ export class Recorder {
   }
 
   #observe(events: readonly FleetEvent[], { wall }: Instant): void {
-    for (const { kind, atMs } of events) {
-      if (kind === "agentOffline") this.#options.expired(Math.max(0, wall - atMs) / 1000);
+    for (const { kind, atMs, sinceMs } of events) {
+      // What is told late does not know what was before it, and says nothing about how soon it was seen.
+      if (kind === "agentOffline" && sinceMs !== undefined) this.#options.expired(Math.max(0, wall - atMs) / 1000);
     }
   }
 

@@ -2,6 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { Instant } from "../fleet/agent.ts";
 import { IdentityError, parseBeat } from "../fleet/beat.ts";
 import type { FleetEvent } from "../fleet/events.ts";
+import type { ForgottenRow } from "../fleet/sharing.ts";
 import { FaultLog, type Logger } from "../log.ts";
 import type { Broker } from "../mq/broker.ts";
 import type { Slices } from "../slices.ts";
@@ -17,7 +18,6 @@ import {
   decodeRecord,
   encodeRecord,
   type Envelope,
-  type ForgottenRow,
   type Marker,
   type RecordFault,
   type SharedBeat,

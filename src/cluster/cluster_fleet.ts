@@ -1,6 +1,7 @@
 import type { Agent, Instant } from "../fleet/agent.ts";
 import type { BeatOutcome } from "../fleet/fleet.ts";
-import type { ForgottenRow, SharedBeat } from "./records.ts";
+import type { ForgottenRow } from "../fleet/sharing.ts";
+import type { SharedBeat } from "./records.ts";
 
 /** What the instances of a cluster need of a fleet. */
 export interface ClusterFleet {

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { z } from "zod";
-import type { Beat } from "../fleet/beat.ts";
+import type { ForgottenRow, RemoteBeat } from "../fleet/sharing.ts";
 
 /** The version of the records; those of another one are left alone. */
 const VERSION = 1;
@@ -10,16 +10,9 @@ const MAX_RECORD_BYTES = 64 * 1024 * 1024;
 const MAX_SHARED_LENGTH = 8_192;
 
 /** A beat as instances tell each other. */
-export interface SharedBeat extends Beat {
-  /**
-   * When it came by the wall clock of the instance that took it, whole ms since the epoch. Every instance knows a beat
-   * by the same number, so it is in the ids of events.
-   */
-  readonly stampMs: number;
+export interface SharedBeat extends RemoteBeat {
   /** How old it was when the record was sent, by the monotonic clock of that instance, whole ms. */
   readonly ageMs: number;
-  /** Address of the TCP peer; empty where it is the agent's own; undefined where nothing is known of it. */
-  readonly peer: string | undefined;
 }
 
 /** What an instance says of itself every second. */
@@ -44,12 +37,6 @@ export interface Marker {
 export interface ToldEvent {
   readonly id: string;
   readonly atMs: number;
-}
-
-/** A row that was forgotten by hand, with the stamp of its last beat: a beat after that makes it new. */
-export interface ForgottenRow {
-  readonly ip: string;
-  readonly stampMs: number;
 }
 
 /** A catalog that is in force somewhere. */

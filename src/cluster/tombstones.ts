@@ -1,4 +1,4 @@
-import type { ForgottenRow } from "./records.ts";
+import type { ForgottenRow } from "../fleet/sharing.ts";
 
 /** How long it is remembered that an agent was forgotten, ms; the stream keeps records for as long. */
 const KEPT_MS = 24 * 3_600_000;

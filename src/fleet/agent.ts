@@ -107,14 +107,7 @@ export class AgentQueue {
 
   /** Adds an agent that is in no queue, at the end. */
   push(agent: Agent): void {
-    agent.queue = this;
-    agent.previous = this.#tail;
-    agent.next = undefined;
-    if (this.#tail === undefined) this.head = agent;
-    else this.#tail.next = agent;
-    this.#tail = agent;
-    this.size++;
-    if (agent.silence !== undefined) this.silenced++;
+    this.#place(agent, this.#tail);
   }
 
   /**
@@ -130,20 +123,37 @@ export class AgentQueue {
       }
       before = before.previous;
     }
-    const after = before === undefined ? this.head : before.next;
-    if (after === undefined) {
+    this.#place(agent, before);
+    return true;
+  }
+
+  /** Puts the agents in the order of their last beats. */
+  sort(): void {
+    const agents = this.toArray().sort((a, b) => a.lastBeatMs - b.lastBeatMs);
+    for (const agent of agents) {
+      this.remove(agent);
       this.push(agent);
-      return true;
     }
+  }
+
+  #place(agent: Agent, before: Agent | undefined): void {
+    const after = before === undefined ? this.head : before.next;
     agent.queue = this;
     agent.previous = before;
     agent.next = after;
-    after.previous = agent;
     if (before === undefined) this.head = agent;
     else before.next = agent;
+    if (after === undefined) this.#tail = agent;
+    else after.previous = agent;
     this.size++;
     if (agent.silence !== undefined) this.silenced++;
-    return true;
+  }
+
+  /** All of them, the one that came first at first. */
+  toArray(): Agent[] {
+    const agents: Agent[] = [];
+    for (let agent = this.head; agent !== undefined; agent = agent.next) agents.push(agent);
+    return agents;
   }
 
   /** Takes out an agent that is in this queue. */

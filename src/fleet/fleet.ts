@@ -1,13 +1,15 @@
 import { Agent, type AgentState, type Instant } from "./agent.ts";
-import { type Beat, parseInstalledApps } from "./beat.ts";
+import { AppMaps } from "./app_maps.ts";
+import type { Beat } from "./beat.ts";
+import { BeatInterval } from "./beat_interval.ts";
 import { Changes, type FleetChanges } from "./changes.ts";
-import { agentEvent, type EventKind, type FleetEvent, serviceEvent } from "./events.ts";
+import { agentEvent } from "./events.ts";
 import type { FlapOptions } from "./flaps.ts";
 import { compareIdentity } from "./identity.ts";
-import { type GuardEnd, Liveness, type LivenessOptions, type LivenessStatus } from "./liveness.ts";
+import { Liveness, type LivenessOptions, type LivenessStatus } from "./liveness.ts";
 import { News } from "./news.ts";
-import { compareAddresses, sorted } from "./order.ts";
-import { type AgentQuery, matches } from "./query.ts";
+import type { AgentQuery } from "./query.ts";
+import { type ForgottenRow, isNewer, OwnBeats, type RemoteBeat } from "./sharing.ts";
 import { type EndedSilence, type NewSilence, type Silence, Silences, type StoredSilence } from "./silences.ts";
 import { restoredAgents, type StoredAgent, storedAgent } from "./stored.ts";
 import { AgentTable } from "./table.ts";
@@ -31,30 +33,15 @@ export interface FleetOptions extends LivenessOptions {
  */
 export type BeatOutcome = "new" | "returned" | "beat" | "full" | "foreign";
 
-/** A beat that came to another instance. */
-export interface RemoteBeat extends Beat {
-  /** When it came by that instance's wall clock, ms since the epoch: its name on all instances. */
-  readonly stampMs: number;
-  /** Address of the TCP peer; empty where it is the agent's own; undefined where nothing is known of it. */
-  readonly peer: string | undefined;
-}
-
-/** A beat, when it came, and where from. */
+/** A beat, when and where it came. */
 interface Coming {
   readonly beat: Beat;
   readonly at: Instant;
+  /** Address of the TCP peer; undefined where it says nothing about the agent. */
   readonly peer: string | undefined;
-  readonly isRemote?: boolean;
+  /** Whether it came to another instance. */
+  readonly isRemote: boolean;
 }
-
-/** How far apart the times of one moment may be when they come by way of two instances, ms. */
-const SAME_MOMENT_MS = 1_000;
-/** How many rows are looked at between two places where a long job may be interrupted. */
-const ROWS_PER_STEP = 512;
-/** What is shown of an app map that is left out. */
-const NO_ROOM = { json: "{}", fault: "the app maps of all agents together are too large, this one is left out" };
-/** The weight of one more beat in the measured beat interval. */
-const INTERVAL_WEIGHT = 1 / 256;
 
 /**
  * The table of all agents and the one place where liveness is decided. It has no timers and no clock: every verb takes
@@ -65,16 +52,14 @@ export class Fleet {
   readonly #table = new AgentTable();
   readonly #liveness: Liveness;
   readonly #changes = new Changes(() => this.#isCatchingUp || this.#liveness.isBehind);
-  /** Agents whose newest beat came here and is to be passed on to other instances; undefined where there are none. */
-  #own: Set<Agent> | undefined;
+  readonly #own = new OwnBeats();
   #isCatchingUp = false;
   readonly #news: News;
   /** The maintenance windows. */
   readonly silences: Silences;
   #now: Instant = { monotonic: 0, wall: 0 };
-  #intervalMs: number | undefined;
-  /** Characters of the app maps of all agents. */
-  #appsLength = 0;
+  readonly #interval = new BeatInterval();
+  readonly #appMaps = new AppMaps();
   #warmingUntilMs = -Infinity;
   /** Counters since the start. */
   readonly stats = { evicted: 0, foreign: 0, conflicts: 0 };
@@ -85,12 +70,13 @@ export class Fleet {
     this.#news = new News(options.flap, this.#changes);
     this.silences = new Silences(() => this.#table.all(), {
       unsilenced: (agent) => this.#news.unsilenced(agent, { now: this.#now, timeoutMs: this.#options.timeoutMs }),
-      ended: (ended) => this.#silenceEnded(ended),
+      ended: (ended) => this.#changes.end(ended),
+      changed: (silences) => this.#changes.replaceSilences(silences),
     });
     this.#liveness = new Liveness(options, {
       offline: (agent, atMs) => this.#wentOffline(agent, atMs),
-      guardOn: (counts) => this.#changes.emit(serviceEvent("guardOn", this.#now, counts)),
-      guardOff: (counts) => this.#guardEnded(counts),
+      guardOn: (counts) => this.#news.guardOn(counts, this.#now),
+      guardOff: (counts) => this.#news.guardOff(counts, this.#now),
     }, random);
   }
 
@@ -107,15 +93,14 @@ export class Fleet {
       if (addressCheck === "enforce") return "foreign";
     }
     const known = this.#table.get(beat.ip);
-    const coming = { beat, at: now, peer: claims };
-    const outcome = known === undefined ? this.#add(coming) : this.#renew(known, coming);
-    if (this.#own !== undefined && outcome !== "full") this.#pass(known ?? this.#table.get(beat.ip));
-    return outcome;
+    const coming = { beat, at: now, peer: claims, isRemote: false };
+    return known === undefined ? this.#add(coming) : this.#renew(known, coming);
   }
 
   /**
    * Takes in a beat that came to another instance.
    * @param lastBeatMs when it came, by the monotonic clock, ms
+   * @returns `old` where a newer one is known
    */
   remoteBeat(beat: RemoteBeat, lastBeatMs: number, now: Instant): BeatOutcome | "old" {
     this.#advance(now);
@@ -124,21 +109,19 @@ export class Fleet {
     const at = { monotonic: Math.min(lastBeatMs, now.monotonic), wall: beat.stampMs };
     if (known === undefined) return this.#add({ beat, at, peer, isRemote: true });
     if (!isNewer(known, at)) return "old";
-    this.#own?.delete(known);
+    this.#own.delete(known);
     at.monotonic = Math.max(at.monotonic, known.lastBeatMs);
     return this.#renew(known, { beat, at, peer, isRemote: true });
   }
 
-  /** Agents whose newest beat came here since this was called the last time; from the first call on they are gathered. */
+  /** Agents whose newest beat came here since this was called the last time, or since the fleet first fell behind. */
   takeOwn(): Agent[] {
-    const own = [...this.#own ?? []];
-    this.#own = new Set();
-    return own;
+    return this.#own.take();
   }
 
-  /** Gives back what could not be passed on; what has a newer beat meanwhile, or is no more, is left. */
+  /** Gives back what could not be passed on. */
   giveBack(agents: readonly Agent[]): void {
-    for (const agent of agents) if (agent.queue !== undefined) this.#own?.add(agent);
+    this.#own.giveBack(agents);
   }
 
   /** Whether there may be beats at other instances that are not known here, so that nobody is called offline. */
@@ -146,9 +129,9 @@ export class Fleet {
     return this.#liveness.isBehind;
   }
 
-  /** From now on there may be beats at other instances that are not known here. */
+  /** From now on there are other instances, with beats that are not known here. */
   fallBehind(): void {
-    this.#own ??= new Set();
+    this.#own.gather();
     this.#liveness.fallBehind();
   }
 
@@ -170,12 +153,18 @@ export class Fleet {
   }
 
   /** Forgets rows that were forgotten by hand elsewhere, unless there was a beat since the one that was the last then. */
-  forgetSeen(rows: readonly { readonly ip: string; readonly stampMs: number }[], now: Instant): void {
+  forgetSeen(rows: readonly ForgottenRow[], now: Instant): void {
     this.#advance(now);
     for (const { ip, stampMs } of rows) {
       const agent = this.#table.get(ip);
       if (agent !== undefined && Math.floor(agent.lastSeenMs) <= stampMs) this.#forget(agent, "hand");
     }
+  }
+
+  /** Takes in maintenance windows that began elsewhere. */
+  adoptSilences(silences: readonly StoredSilence[], now: Instant): void {
+    this.#advance(now);
+    this.silences.adopt(silences, now);
   }
 
   /**
@@ -190,7 +179,7 @@ export class Fleet {
     const agents = restoredAgents(rows, now).sort((a, b) => a.lastBeatMs - b.lastBeatMs);
     const untold = new Set(rows.filter((row) => row.untold).map(({ ip }) => ip));
     for (const agent of agents) {
-      this.#appsLength += agent.appsLength;
+      this.#appMaps.add(agent);
       this.#table.add(agent);
       this.silences.apply(agent);
       if (untold.has(agent.ip)) this.#news.appeared(agent);
@@ -250,7 +239,7 @@ export class Fleet {
 
   /** The mean time between two beats of an agent, ms, over the last hundreds of beats; undefined before the second. */
   get beatIntervalMs(): number | undefined {
-    return this.#intervalMs;
+    return this.#interval.meanMs;
   }
 
   /** The agent at a canonical address. */
@@ -267,9 +256,7 @@ export class Fleet {
   /** The agents that match a query which names an address or an asset: a few, found by index. Newest beat first. */
   find(query: AgentQuery, now: Instant): Agent[] {
     this.#advance(now);
-    return this.#table.named(query)
-      .filter((agent) => matches(agent, query))
-      .sort((a, b) => b.lastBeatMs - a.lastBeatMs);
+    return this.#table.find(query);
   }
 
   /**
@@ -278,16 +265,7 @@ export class Fleet {
    */
   *list(query: AgentQuery, now: Instant): Generator<void, Agent[], void> {
     this.#advance(now);
-    const candidates = query.ip !== undefined || query.asset !== undefined
-      ? this.#table.named(query).sort(compareAddresses)
-      : this.#table.inOrder();
-    yield;
-    const found: Agent[] = [];
-    for (const [i, agent] of candidates.entries()) {
-      if (matches(agent, query)) found.push(agent);
-      if (i % ROWS_PER_STEP === ROWS_PER_STEP - 1) yield;
-    }
-    return query.sort === undefined ? found : yield* sorted(found, query.sort);
+    return yield* this.#table.list(query);
   }
 
   /** Forgets one agent by hand; a later beat makes it new. @returns whether there was one */
@@ -307,18 +285,7 @@ export class Fleet {
   /** Those that have been offline for at least this long. */
   offlineFor(offlineForMs: number, now: Instant): Agent[] {
     this.#advance(now);
-    const agents: Agent[] = [];
-    for (let agent = this.#liveness.offline.head; agent !== undefined; agent = agent.next) {
-      if (agent.changedMs > now.monotonic - offlineForMs) break;
-      agents.push(agent);
-    }
-    return agents;
-  }
-
-  /** Takes in maintenance windows that began elsewhere; those that are known, over or cannot be read are left out. */
-  adoptSilences(silences: readonly StoredSilence[], now: Instant): void {
-    this.#advance(now);
-    if (this.silences.adopt(silences, now)) this.#changes.replaceSilences(this.silences.list);
+    return this.#liveness.offline.toArray().filter(({ changedMs }) => changedMs <= now.monotonic - offlineForMs);
   }
 
   /** Ends the guard by hand; what is silent goes offline a few a second. @returns whether it was on */
@@ -333,17 +300,13 @@ export class Fleet {
    */
   addSilence(wish: NewSilence, { by, now }: { by: string; now: Instant }): Silence {
     this.#advance(now);
-    const silence = this.silences.add(wish, { by, now });
-    this.#changes.replaceSilences(this.silences.list);
-    return silence;
+    return this.silences.add(wish, { by, now });
   }
 
   /** Ends a maintenance window by hand. @returns undefined when there is none with this id */
   removeSilence(id: string, now: Instant): EndedSilence | undefined {
     this.#advance(now);
-    const ended = this.silences.remove(id);
-    if (ended !== undefined) this.#changes.replaceSilences(this.silences.list);
-    return ended;
+    return this.silences.remove(id);
   }
 
   /** Applies other limits from now on, as after a reload of the configuration. */
@@ -353,28 +316,8 @@ export class Fleet {
     this.#news.reconfigure(options.flap);
   }
 
-  #pass(agent: Agent | undefined): void {
-    if (agent !== undefined) this.#own?.add(agent);
-  }
-
-  /** A beat of an agent that is known. */
-  #renew(known: Agent, coming: Coming): BeatOutcome {
-    const { beat, at, isRemote } = coming;
-    this.#identify(known, coming);
-    const returned = known.state === "offline";
-    // Made before the row changes, because it tells how long the agent was away.
-    const event = returned ? this.#event("agentOnline", known, at) : undefined;
-    this.#measure(known, at);
-    this.#updated(known, beat, at);
-    if (isRemote) this.#liveness.beatBefore(known, this.#now);
-    else this.#liveness.beat(known);
-    if (event === undefined) return "beat";
-    this.#entered(known, at.monotonic, at.wall);
-    this.#news.transition(known, event);
-    return "returned";
-  }
-
-  #add({ beat, at, peer, isRemote }: Coming): BeatOutcome {
+  #add(coming: Coming): BeatOutcome {
+    const { beat, at, peer } = coming;
     if (this.#table.size >= this.#options.max) {
       const { head: longestGone } = this.#liveness.offline;
       if (longestGone === undefined) return "full";
@@ -388,10 +331,32 @@ export class Fleet {
     this.#updated(agent, beat, at);
     this.#table.add(agent);
     this.silences.apply(agent);
-    if (isRemote) this.#liveness.beatBefore(agent, this.#now);
-    else this.#liveness.beat(agent);
+    this.#line(agent, coming);
     this.#news.appeared(agent);
     return "new";
+  }
+
+  /** A beat of an agent that is known. */
+  #renew(agent: Agent, coming: Coming): BeatOutcome {
+    const { beat, at } = coming;
+    this.#identify(agent, coming);
+    const returned = agent.state === "offline";
+    // Made before the row changes, because it tells how long the agent was away.
+    const event = returned ? agentEvent("agentOnline", agent, { at: at.wall, now: at }) : undefined;
+    if (agent.state === "online") this.#interval.add(at.monotonic - agent.lastBeatMs);
+    this.#updated(agent, beat, at);
+    this.#line(agent, coming);
+    if (event === undefined) return "beat";
+    this.#entered(agent, at.monotonic, at.wall);
+    this.#news.transition(agent, event);
+    return "returned";
+  }
+
+  /** Puts an agent where it belongs after its beat. */
+  #line(agent: Agent, { isRemote }: Coming): void {
+    if (isRemote) return this.#liveness.beatBefore(agent, this.#now);
+    this.#liveness.beat(agent);
+    this.#own.add(agent);
   }
 
   #identify(agent: Agent, { beat, at, peer }: Coming): void {
@@ -401,10 +366,8 @@ export class Fleet {
     });
     if (conflict !== undefined) {
       this.stats.conflicts++;
-      const details = conflict === "asset"
-        ? { reason: conflict, assets: [agent.asset, beat.asset] }
-        : { reason: conflict };
-      this.#news.conflict(agent, this.#event("duplicateIdentity", agent, at, details));
+      const assets = conflict === "asset" ? { assets: [agent.asset, beat.asset] } : {};
+      this.#news.conflict(agent, { reason: conflict, ...assets }, at);
     }
     if (agent.asset !== beat.asset) {
       this.#table.rename(agent, beat.asset);
@@ -415,27 +378,10 @@ export class Fleet {
     }
   }
 
-  #measure(agent: Agent, now: Instant): void {
-    if (agent.state !== "online") return;
-    const passed = now.monotonic - agent.lastBeatMs;
-    this.#intervalMs = this.#intervalMs === undefined
-      ? passed
-      : this.#intervalMs + (passed - this.#intervalMs) * INTERVAL_WEIGHT;
-  }
-
   #updated(agent: Agent, beat: Beat, now: Instant): void {
     agent.update(beat, now);
-    if (beat.apps !== agent.appsText) this.#install(agent, beat.apps);
+    if (beat.apps !== agent.appsText) this.#appMaps.install(agent, beat.apps, this.#options.maxAppsLength);
     this.#changes.touch(agent);
-  }
-
-  /** An app map for which there is no room is left out: with 32 KiB each, forged agents would take all memory. */
-  #install(agent: Agent, apps: string): void {
-    const { maxAppsLength = Infinity } = this.#options;
-    this.#appsLength -= agent.appsLength;
-    const isRoom = this.#appsLength + 2 * apps.length <= maxAppsLength;
-    agent.install(isRoom ? apps : "", isRoom ? parseInstalledApps(apps) : NO_ROOM);
-    this.#appsLength += agent.appsLength;
   }
 
   #wentOffline(agent: Agent, atMs: number): void {
@@ -459,16 +405,6 @@ export class Fleet {
     this.#forgetOlder(this.#options.retentionMs, "retention");
   }
 
-  #guardEnded(counts: { reason: GuardEnd; held: number; agents: number; heldMs: number }): void {
-    const { heldMs, ...details } = counts;
-    this.#changes.emit(serviceEvent("guardOff", this.#now, { ...details, held_seconds: Math.round(heldMs / 1000) }));
-  }
-
-  #silenceEnded(ended: EndedSilence): void {
-    this.#changes.end(ended);
-    this.#changes.replaceSilences(this.silences.list);
-  }
-
   #forgetOlder(offlineForMs: number, reason: string): number {
     const before = this.#now.monotonic - offlineForMs;
     let count = 0;
@@ -481,23 +417,12 @@ export class Fleet {
   }
 
   #forget(agent: Agent, reason: string): void {
-    this.#news.forgotten(agent, this.#event("agentForgotten", agent, this.#now, { reason }));
+    this.#news.forgotten(agent, reason, this.#now);
     agent.queue?.remove(agent);
     this.#table.delete(agent);
     this.silences.drop(agent);
-    this.#appsLength -= agent.appsLength;
+    this.#appMaps.drop(agent);
     this.#changes.forget(agent);
-    this.#own?.delete(agent);
+    this.#own.delete(agent);
   }
-
-  #event(kind: EventKind, agent: Agent, now: Instant, details?: Record<string, unknown>): FleetEvent {
-    return agentEvent(kind, agent, { at: now.wall, now, ...(details === undefined ? {} : { details }) });
-  }
-}
-
-/** Whether a beat from elsewhere is newer than an agent's last; what came at about the same time is ordered by stamp. */
-function isNewer(agent: Agent, { monotonic, wall: stampMs }: Instant): boolean {
-  const lastStampMs = Math.floor(agent.lastSeenMs);
-  if (stampMs === lastStampMs || monotonic < agent.lastBeatMs - SAME_MOMENT_MS) return false;
-  return monotonic > agent.lastBeatMs + SAME_MOMENT_MS || stampMs > lastStampMs;
 }

@@ -1,4 +1,5 @@
 import { type Agent, AgentQueue, type Instant } from "./agent.ts";
+import { Departures } from "./departures.ts";
 
 /** How the state of agents is decided. */
 export interface LivenessOptions {
@@ -17,12 +18,20 @@ export interface LivenessOptions {
 /** Why the guard ended: enough agents were back, it held as long as it may, or somebody released it. */
 export type GuardEnd = "recovered" | "maxHold" | "released";
 
+/** How a guard ended: why, how many agents it held, of how many that are online or suspect, and for how long. */
+export interface GuardOff {
+  readonly reason: GuardEnd;
+  readonly held: number;
+  readonly agents: number;
+  readonly heldMs: number;
+}
+
 /** Who is told what liveness decides. */
 export interface LivenessListener {
   /** An agent went offline at that monotonic time, ms. */
   offline(agent: Agent, atMs: number): void;
   guardOn(counts: { silent: number; agents: number }): void;
-  guardOff(counts: { reason: GuardEnd; held: number; agents: number; heldMs: number }): void;
+  guardOff(counts: GuardOff): void;
 }
 
 /** What liveness is doing beside counting. */
@@ -45,10 +54,6 @@ const STALL_MS = 2_500;
 const CLOCK_STEP_MS = 2_000;
 /** How often queues are sorted at most, ms: as late as agents may be called offline. */
 const SORT_MS = 1_000;
-/** The least number of held agents that may go offline within a second when the guard ends. */
-const MIN_RELEASE = 20;
-/** The share of the fleet that may. */
-const RELEASE_SHARE = 0.02;
 
 /**
  * Decides who is online, suspect and offline. Beats come in the order of time, so each queue's head has been silent for
@@ -61,7 +66,6 @@ const RELEASE_SHARE = 0.02;
 export class Liveness {
   #options: LivenessOptions;
   readonly #listener: LivenessListener;
-  readonly #random: () => number;
   /** Online, silent for less than half the timeout. */
   readonly #fresh = new AgentQueue();
   /** Online, silent for half the timeout or longer. */
@@ -71,27 +75,26 @@ export class Liveness {
   /** Online, silent for half the timeout or longer when the guard ended, and not heard of since. */
   readonly #givenUp = new AgentQueue();
   /** Suspect: no longer held, going offline a few a second. */
-  readonly #leaving = new AgentQueue();
+  readonly #leaving: Departures;
   /** Head: the agent that has been offline for the longest time. */
   readonly offline = new AgentQueue();
   #graceSinceMs = -Infinity;
   #graceUntilMs = -Infinity;
   #guardSinceMs: number | undefined;
-  #leave = { sinceMs: 0, perSecond: 0, second: 0, left: 0 };
   #last: Instant | undefined;
   /** Whether other instances take beats too, so that after a stall there may be some that are not known here. */
   #isShared = false;
   #isBehind = false;
   /** Until when it was behind the last time, by the monotonic clock, ms. */
   #behindUntilMs = -Infinity;
-  /** Whether there are beats at a place in a queue that is not theirs. */
+  /** Whether there are agents at a place in a queue that is not theirs. */
   #isUnsorted = false;
   #sortedMs = -Infinity;
 
   constructor(options: LivenessOptions, listener: LivenessListener, random: () => number = Math.random) {
     this.#options = options;
     this.#listener = listener;
-    this.#random = random;
+    this.#leaving = new Departures(random);
   }
 
   get status(): LivenessStatus {
@@ -104,14 +107,14 @@ export class Liveness {
   get counts(): { online: number; suspect: number; offline: number } {
     return {
       online: this.#fresh.size + this.#quiet.size + this.#givenUp.size,
-      suspect: this.#held.size + this.#leaving.size,
+      suspect: this.#held.size + this.#leaving.queue.size,
       offline: this.offline.size,
     };
   }
 
   /** How many agents are in a maintenance window. */
   get countSilenced(): number {
-    const queues = [this.#fresh, this.#quiet, this.#held, this.#givenUp, this.#leaving, this.offline];
+    const queues = [this.#fresh, this.#quiet, this.#held, this.#givenUp, this.#leaving.queue, this.offline];
     return queues.reduce((sum, queue) => sum + queue.silenced, 0);
   }
 
@@ -151,7 +154,7 @@ export class Liveness {
     if (this.#isBehind) this.#behindUntilMs = now.monotonic;
     this.#isBehind = false;
     if (endGrace) this.#graceUntilMs = Math.min(this.#graceUntilMs, now.monotonic);
-    if (this.#isUnsorted) this.#sort(now);
+    this.#sort(now);
   }
 
   /** Takes in an agent that was online when its row was stored; these come in the order of their last beats. */
@@ -182,7 +185,7 @@ export class Liveness {
   /** Brings every state up to this moment. */
   advance(now: Instant): void {
     this.#noticeStall(now);
-    if (this.#isUnsorted && !this.#isBehind && now.monotonic - this.#sortedMs >= SORT_MS) this.#sort(now);
+    if (!this.#isBehind && now.monotonic - this.#sortedMs >= SORT_MS) this.#sort(now);
     this.#age(now);
     this.#checkGuard(now);
     this.#decideHeld(now);
@@ -210,15 +213,11 @@ export class Liveness {
   }
 
   #sort(now: Instant): void {
+    if (!this.#isUnsorted) return;
     this.#isUnsorted = false;
     this.#sortedMs = now.monotonic;
-    for (const queue of [this.#fresh, this.#quiet]) {
-      const agents = agentsOf(queue).sort((a, b) => a.lastBeatMs - b.lastBeatMs);
-      for (const agent of agents) {
-        queue.remove(agent);
-        queue.push(agent);
-      }
-    }
+    this.#fresh.sort();
+    this.#quiet.sort();
   }
 
   #age({ monotonic }: Instant): void {
@@ -234,7 +233,7 @@ export class Liveness {
     if (this.#held.size === 0 || this.#inGrace(now)) return;
     const guarded = audible(this.#held) > 0 && this.#guarded(now);
     if (guarded && this.#held.silenced === 0) return;
-    for (const agent of agentsOf(this.#held)) {
+    for (const agent of this.#held.toArray()) {
       if (guarded && !agent.silenced) continue;
       this.#held.remove(agent);
       this.#goOffline(agent, guarded ? now.monotonic : this.#mercyUntilMs);
@@ -257,19 +256,13 @@ export class Liveness {
     for (let agent = this.#givenUp.head; agent !== undefined && agent.lastBeatMs <= due; agent = this.#givenUp.head) {
       this.#givenUp.remove(agent);
       agent.state = "suspect";
-      this.#leaving.push(agent);
+      this.#leaving.queue.push(agent);
     }
   }
 
-  /** Seconds in which nobody looked, or in which there was grace, are not made up for. */
   #letLeave(now: Instant): void {
-    if (this.#leaving.size === 0 || this.#inGrace(now)) return;
-    const second = Math.floor((now.monotonic - this.#leave.sinceMs) / 1000);
-    if (second !== this.#leave.second) this.#leave = { ...this.#leave, second, left: 0 };
-    for (let agent = this.#leaving.head; agent !== undefined; agent = this.#leaving.head) {
-      if (this.#leave.left >= this.#leave.perSecond) return;
-      this.#leave.left++;
-      this.#leaving.remove(agent);
+    if (this.#inGrace(now)) return;
+    for (let agent = this.#leaving.next(now); agent !== undefined; agent = this.#leaving.next(now)) {
       this.#goOffline(agent, now.monotonic);
     }
   }
@@ -327,18 +320,10 @@ export class Liveness {
     this.#guardSinceMs = undefined;
     const agents = this.#present;
     const { online, suspect } = this.counts;
-    const held = shuffled(agentsOf(this.#held).filter((agent) => !agent.silenced), this.#random);
-    this.#leave = {
-      sinceMs: now.monotonic,
-      perSecond: Math.max(MIN_RELEASE, Math.floor(RELEASE_SHARE * (online + suspect))),
-      second: 0,
-      left: 0,
-    };
-    for (const agent of held) {
-      this.#held.remove(agent);
-      this.#leaving.push(agent);
-    }
-    for (const agent of agentsOf(this.#quiet)) {
+    const held = this.#held.toArray().filter((agent) => !agent.silenced);
+    for (const agent of held) this.#held.remove(agent);
+    this.#leaving.start(held, { now, fleetSize: online + suspect });
+    for (const agent of this.#quiet.toArray()) {
       if (agent.silenced) continue;
       this.#quiet.remove(agent);
       this.#givenUp.push(agent);
@@ -350,21 +335,4 @@ export class Liveness {
 /** How many agents of a queue are in no maintenance window. */
 function audible(queue: AgentQueue): number {
   return queue.size - queue.silenced;
-}
-
-function agentsOf(queue: AgentQueue): Agent[] {
-  const agents: Agent[] = [];
-  for (let agent = queue.head; agent !== undefined; agent = agent.next) agents.push(agent);
-  return agents;
-}
-
-/** In random order (Fisher and Yates), so that no rack goes before another. */
-function shuffled(agents: Agent[], random: () => number): Agent[] {
-  for (let i = agents.length - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1));
-    const a = agents[i];
-    const b = agents[j];
-    if (a !== undefined && b !== undefined) [agents[i], agents[j]] = [b, a];
-  }
-  return agents;
 }

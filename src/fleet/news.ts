@@ -1,7 +1,8 @@
 import type { Agent, Instant } from "./agent.ts";
 import type { Changes } from "./changes.ts";
-import { agentEvent, type FleetEvent } from "./events.ts";
+import { agentEvent, type FleetEvent, serviceEvent } from "./events.ts";
 import { FlapDamper, type FlapOptions } from "./flaps.ts";
+import type { GuardOff } from "./liveness.ts";
 
 /** What others were last told of an agent's state; `nothing` of one that they have never heard of. */
 export type Told = "online" | "offline" | "nothing";
@@ -71,18 +72,27 @@ export class News {
   }
 
   /** Two machines claim an agent's address. */
-  conflict(agent: Agent, event: FleetEvent): void {
+  conflict(agent: Agent, details: Record<string, unknown>, now: Instant): void {
+    const event = agentEvent("duplicateIdentity", agent, { at: now.wall, now, details });
     if (agent.silenced) this.#conflicts.set(agent, event);
     else this.#changes.emit(event);
   }
 
   /** An agent is no more. This is told in any case: there is no row left from which others could learn it later. */
-  forgotten(agent: Agent, event: FleetEvent): void {
-    this.#changes.emit(event);
+  forgotten(agent: Agent, reason: string, now: Instant): void {
+    this.#changes.emit(agentEvent("agentForgotten", agent, { at: now.wall, now, details: { reason } }));
     this.#flaps.drop(agent);
     this.#states.delete(agent);
     this.#versions.delete(agent);
     this.#conflicts.delete(agent);
+  }
+
+  guardOn(counts: { silent: number; agents: number }, now: Instant): void {
+    this.#changes.emit(serviceEvent("guardOn", now, counts));
+  }
+
+  guardOff({ heldMs, ...details }: GuardOff, now: Instant): void {
+    this.#changes.emit(serviceEvent("guardOff", now, { ...details, held_seconds: Math.round(heldMs / 1000) }));
   }
 
   /** Tells of agents that have become stable by this monotonic time, ms. */

@@ -1,143 +1,17 @@
-import { Cidrs } from "./address.ts";
 import type { Agent, Instant } from "./agent.ts";
-import { MAX_ASSET_LENGTH } from "./beat.ts";
-import { Glob } from "./glob.ts";
+import { MAX_SILENCE_MS, type NewSilence, Silence, SilenceError, type StoredSilence } from "./silence.ts";
+
+export {
+  MAX_REASON_LENGTH,
+  MAX_SILENCE_MS,
+  type NewSilence,
+  Silence,
+  SilenceError,
+  type StoredSilence,
+} from "./silence.ts";
 
 /** The most silences at a time. */
 export const MAX_SILENCES = 1_000;
-/** The longest silence, ms: 366 days. */
-export const MAX_SILENCE_MS = 366 * 86_400_000;
-/** The longest reason, characters. */
-export const MAX_REASON_LENGTH = 200;
-/** The longest list of address ranges, characters. */
-const MAX_CIDR_LENGTH = 1_000;
-
-/** What is asked for when a maintenance window begins: which agents, and until when. */
-export interface NewSilence {
-  /** Address ranges, separated by commas; with `asset`, too, both must match. */
-  readonly cidr?: string | undefined;
-  /** Pattern of the asset name: `*` any text, `?` any character, in upper or lower case. */
-  readonly asset?: string | undefined;
-  /** End, ms since the epoch. */
-  readonly untilMs: number;
-  /** For people; may be empty. */
-  readonly reason?: string | undefined;
-}
-
-/** A silence as it outlives the process. */
-export interface StoredSilence {
-  readonly id: string;
-  readonly cidr: string | undefined;
-  readonly asset: string | undefined;
-  readonly reason: string;
-  /** Who began it. */
-  readonly by: string;
-  /** Ms since the epoch. */
-  readonly createdAtMs: number;
-  /** Ms since the epoch. */
-  readonly untilMs: number;
-}
-
-/** A silence that cannot be. The message says what was required and what came. */
-export class SilenceError extends Error {
-  override name = "SilenceError";
-  /** Which part of it is wrong; undefined where it is none of them. */
-  readonly field: keyof NewSilence | undefined;
-
-  constructor(message: string, field?: keyof NewSilence) {
-    super(message);
-    this.field = field;
-  }
-}
-
-/** A maintenance window: until it ends, nothing is told about the agents that it matches. */
-export class Silence {
-  readonly id: string;
-  readonly cidr: Cidrs | undefined;
-  /** Pattern of the asset name. */
-  readonly asset: string | undefined;
-  readonly reason: string;
-  /** Who began it. */
-  readonly by: string;
-  /** Ms since the epoch. */
-  readonly createdAtMs: number;
-  /** End on the wall clock, ms since the epoch. */
-  readonly untilMs: number;
-  /** How many agents it silences at present; one in several windows counts for the one that ends last. */
-  agents = 0;
-  readonly #glob: Glob | undefined;
-
-  /** @throws {SilenceError} when it names no agents, or not in the way that is required */
-  constructor(stored: StoredSilence) {
-    const { id, cidr, asset, reason, by, createdAtMs, untilMs } = stored;
-    this.id = id;
-    this.cidr = cidr === undefined ? undefined : readCidr(cidr);
-    this.asset = asset === undefined ? undefined : readAsset(asset);
-    if (cidr === undefined && asset === undefined) {
-      throw new SilenceError("cidr, asset or both are required, so that it is clear which agents are meant");
-    }
-    this.#glob = asset === undefined ? undefined : new Glob(asset);
-    this.reason = readReason(reason);
-    this.by = by;
-    this.createdAtMs = createdAtMs;
-    this.untilMs = untilMs;
-  }
-
-  /** @param asset the agent's asset name in lower case */
-  matches({ ip, rank }: Agent, asset: string): boolean {
-    return (this.cidr === undefined || this.cidr.has(ip, rank)) &&
-      (this.#glob === undefined || this.#glob.matches(asset));
-  }
-
-  /** Which agents it is about, for people. */
-  get text(): string {
-    const parts = [this.id];
-    if (this.cidr !== undefined) parts.push(`cidr ${this.cidr.text}`);
-    if (this.asset !== undefined) parts.push(`asset ${this.asset}`);
-    if (this.reason !== "") parts.push(`(${this.reason})`);
-    return parts.join(" ");
-  }
-
-  /** What of it is stored. */
-  get stored(): StoredSilence {
-    const { id, cidr, asset, reason, by, createdAtMs, untilMs } = this;
-    return { id, cidr: cidr?.text, asset, reason, by, createdAtMs, untilMs };
-  }
-}
-
-function readCidr(text: string): Cidrs {
-  const range = "an address range such as 10.0.0.0/8";
-  if (text.length > MAX_CIDR_LENGTH) {
-    throw new SilenceError(`cidr must have at most ${MAX_CIDR_LENGTH} characters, ${text.length} came`, "cidr");
-  }
-  if (text.replaceAll(",", "").trim() === "") throw new SilenceError(`cidr: ${range} was required`, "cidr");
-  try {
-    return new Cidrs(text);
-  } catch (cause) {
-    if (cause instanceof SyntaxError) throw new SilenceError(`cidr: ${cause.message}`, "cidr");
-    throw cause;
-  }
-}
-
-function readAsset(text: string): string {
-  if (text === "" || text.length > MAX_ASSET_LENGTH || /\p{Cc}/u.test(text)) {
-    throw new SilenceError(
-      `asset must be a pattern such as web-* of 1 to ${MAX_ASSET_LENGTH} characters, ${JSON.stringify(text)} came`,
-      "asset",
-    );
-  }
-  return text;
-}
-
-function readReason(text: string): string {
-  if (text.length > MAX_REASON_LENGTH || /\p{Cc}/u.test(text)) {
-    throw new SilenceError(
-      `reason must be one line of at most ${MAX_REASON_LENGTH} characters, ${text.length} came`,
-      "reason",
-    );
-  }
-  return text;
-}
 
 /** A silence that is over, and what it leaves behind. */
 export interface EndedSilence {
@@ -154,12 +28,14 @@ export interface SilenceListener {
   unsilenced(agent: Agent): void;
   /** The time of a silence was over. */
   ended(ended: EndedSilence): void;
+  /** There are others than before. */
+  changed(silences: readonly Silence[]): void;
 }
 
 /** How many comparisons of an agent with a silence are made in one piece: a few ms. */
-const COMPARISONS = 100_000;
+const COMPARISONS = 200_000;
 /** As how many comparisons it counts to look at an agent at all, and perhaps to tell what is new of it. */
-const LOOK = 20;
+const LOOK = 40;
 
 /**
  * The maintenance windows, and which agent is in which. An agent in several is under the one that ends last: so when
@@ -222,14 +98,10 @@ export class Silences {
     return silence;
   }
 
-  /**
-   * Takes in those that began at another instance; known ones, and those that are over or cannot be read, are left out.
-   * @returns whether there were others
-   */
-  adopt(rows: readonly StoredSilence[], now: Instant): boolean {
-    const before = this.size;
+  /** Takes in those that began at another instance; known ones, and those that are over or cannot be read, are left out. */
+  adopt(rows: readonly StoredSilence[], now: Instant): void {
     for (const row of rows) {
-      if (this.size >= MAX_SILENCES) break;
+      if (this.size >= MAX_SILENCES) return;
       if (this.#byId.has(row.id) || row.untilMs <= now.wall) continue;
       try {
         this.#begin(new Silence(row));
@@ -237,7 +109,6 @@ export class Silences {
         if (!(cause instanceof SilenceError)) throw cause;
       }
     }
-    return this.size > before;
   }
 
   /** Takes in those of a former run that are not over; what cannot be read is left out. To be called before any agent comes. */
@@ -286,6 +157,7 @@ export class Silences {
     this.#active = this.#active.filter((silence) => !offline.has(silence));
     this.#nextEndMs = this.#active.at(-1)?.untilMs ?? Infinity;
     for (const { id } of silences) this.#byId.delete(id);
+    this.#listener.changed(this.list);
     for (const agent of this.#agents()) {
       const count = agent.silence === undefined ? undefined : offline.get(agent.silence);
       if (agent.silence === undefined || count === undefined) continue;
@@ -306,7 +178,8 @@ export class Silences {
 
   #match(agent: Agent): Silence | undefined {
     const asset = agent.asset.toLowerCase();
-    return this.#active.find((silence) => silence.matches(agent, asset));
+    for (const silence of this.#active) if (silence.matches(agent, asset)) return silence;
+    return undefined;
   }
 
   #begin(silence: Silence): void {
@@ -315,6 +188,7 @@ export class Silences {
       if ((agent.silence?.untilMs ?? -Infinity) >= silence.untilMs) continue;
       if (silence.matches(agent, agent.asset.toLowerCase())) this.#put(agent, silence);
     }
+    this.#listener.changed(this.list);
   }
 
   #insert(silence: Silence): void {
