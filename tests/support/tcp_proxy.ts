@@ -8,6 +8,8 @@ export class TcpProxy implements AsyncDisposable {
   readonly #jobs = new Set<Promise<void>>();
   #stalled: PromiseWithResolvers<void> | undefined;
   #answersOnly = false;
+  /** Whether connections are closed as soon as they come. */
+  isRefusing = false;
   /** Connections that were taken so far. */
   accepted = 0;
 
@@ -55,6 +57,10 @@ export class TcpProxy implements AsyncDisposable {
   async #accept(): Promise<void> {
     for await (const client of this.#listener) {
       this.accepted++;
+      if (this.isRefusing) {
+        close(client);
+        continue;
+      }
       this.#open.add(client);
       this.#track(this.#serve(client));
     }
