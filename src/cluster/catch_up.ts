@@ -10,6 +10,8 @@ import type { Tombstones } from "./tombstones.ts";
 const MEASURE_MS = 1_200;
 /** How long it is waited for instances that were there before and were cut off too, ms: as long as they take to retry. */
 const OTHERS_MS = 30_000;
+/** How much a stamp and an age may say different things, ms: more than that was not under way, but a clock was set. */
+const UNDER_WAY_MS = 1_000;
 /** How many beats are taken in between two places where that may be interrupted. */
 const BEATS_PER_STEP = 64;
 /** So few are taken in at once. */
@@ -106,9 +108,9 @@ export class CatchUp {
   beat(beat: SharedBeat, run: string): void {
     if (this.isCaughtUp) {
       const now = this.#now();
-      return this.#apply(beat, now.monotonic - Math.max(0, beat.ageMs), now);
+      return this.#apply(beat, this.#liveBeatMs(beat, run, now), now);
     }
-    const wallMs = beat.stampMs + this.#options.members.skewMs(run);
+    const wallMs = this.#wallMs(beat, run);
     const known = this.#read.get(beat.ip);
     if (known === undefined || known.wallMs <= wallMs) this.#read.set(beat.ip, { beat, run, wallMs });
   }
@@ -149,11 +151,7 @@ export class CatchUp {
 
   /** In the order in which they came, as the fleet is used to. */
   *#applyRead(): Generator<void, void, void> {
-    const { members } = this.#options;
-    const read = [...this.#read.values()].map(({ beat, run }) => ({
-      beat,
-      wallMs: beat.stampMs + members.skewMs(run),
-    }));
+    const read = [...this.#read.values()].map(({ beat, run }) => ({ beat, wallMs: this.#wallMs(beat, run) }));
     this.#read = new Map();
     read.sort((a, b) => a.wallMs - b.wallMs);
     for (const [i, { beat, wallMs }] of read.entries()) {
@@ -161,6 +159,22 @@ export class CatchUp {
       this.#apply(beat, now.monotonic - Math.max(0, now.wall - wallMs), now);
       if (i % BEATS_PER_STEP === BEATS_PER_STEP - 1) yield;
     }
+  }
+
+  /** When a beat came, by this instance's wall clock. */
+  #wallMs({ stampMs }: SharedBeat, run: string): number {
+    return stampMs + (this.#options.members.skewMs(run) ?? 0);
+  }
+
+  /**
+   * When a beat came that was passed on just now, by the monotonic clock. Its age says so whatever the wall clocks do,
+   * but not how long it was under way since; its stamp says so exactly as long as both clocks run as they did.
+   */
+  #liveBeatMs(beat: SharedBeat, run: string, now: Instant): number {
+    const byAge = now.monotonic - Math.max(0, beat.ageMs);
+    if (this.#options.members.skewMs(run) === undefined) return byAge;
+    const byStamp = now.monotonic - Math.max(0, now.wall - this.#wallMs(beat, run));
+    return Math.abs(byAge - byStamp) <= UNDER_WAY_MS ? byStamp : byAge;
   }
 
   #apply(beat: SharedBeat, lastBeatMs: number, now: Instant): void {

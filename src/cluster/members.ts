@@ -66,9 +66,9 @@ export class Members {
     return present.sort((a, b) => a.run < b.run ? -1 : 1);
   }
 
-  /** By how much this instance's clock is ahead of the clock of a run, ms; 0 as long as nothing is known. */
-  skewMs(run: string): number {
-    return skewOf(this.#byRun.get(run)?.delays ?? []) ?? 0;
+  /** By how much this instance's clock is ahead of the clock of a run, ms; undefined as long as that is not measured. */
+  skewMs(run: string): number | undefined {
+    return skewOf(this.#byRun.get(run)?.delays ?? []);
   }
 
   /** Takes note of a record that was sent just now. @param wallMs when it came */

@@ -14,6 +14,14 @@ const STREAM_ARGUMENTS = {
   "x-stream-max-segment-size-bytes": 33_554_432,
   "x-max-length-bytes": 2_147_483_648,
 };
+/**
+ * An exclusive queue that serves as a lock while the stream is made: RabbitMQ 3.10 ends the connections of those that
+ * declare a stream at the same moment (541 INTERNAL_ERROR, measured).
+ */
+const LOCK_QUEUE = `${STREAM}.making`;
+/** Reply codes of AMQP 0-9-1 for what does not exist and what somebody else holds. */
+const NOT_FOUND = 404;
+const LOCKED = 405;
 /** How many records the broker sends ahead; a stream requires a limit. */
 const PREFETCH = 200;
 /** How many records are acknowledged together. */
@@ -147,6 +155,7 @@ export class Stream {
       await this.#openChannels();
       this.#failures = 0;
     } catch (cause) {
+      if (codeOf(cause) === LOCKED) return this.#look(LOOK_MS);
       if (this.#options.broker.state.name === "up") {
         this.#options.faults.warn("cluster.stream", "cluster: the stream {stream} cannot be used: {fault}", {
           stream: STREAM,
@@ -160,6 +169,7 @@ export class Stream {
 
   async #openChannels(): Promise<void> {
     const { broker, onOpen } = this.#options;
+    await declareStream(() => broker.channel());
     const publishing = await broker.confirmChannel();
     const end = Promise.withResolvers<never>();
     // Without somebody who waits for it, it would count as unhandled.
@@ -184,7 +194,6 @@ export class Stream {
   async #consume(channel: Channel, publishing: Channel): Promise<void> {
     const { now, sinceMs, prepare } = this.#options;
     await prepare(channel);
-    await channel.assertQueue(STREAM, { durable: true, arguments: STREAM_ARGUMENTS });
     await channel.prefetch(PREFETCH);
     const last = this.#last !== undefined && now() - this.#last.atMs < OFFSET_AGE_MS ? this.#last : undefined;
     const offset = last === undefined
@@ -223,6 +232,44 @@ export class Stream {
     this.#options.onClose();
     this.#look(LOOK_MS);
   }
+}
+
+/**
+ * Makes the stream, or compares its arguments.
+ * @throws the broker's refusal
+ */
+async function declareStream(open: () => Promise<Channel>): Promise<void> {
+  const exists = await onChannel(open, async (channel) => {
+    try {
+      await channel.checkQueue(STREAM);
+    } catch (cause) {
+      if (codeOf(cause) === NOT_FOUND) return false;
+      throw cause;
+    }
+    return true;
+  });
+  await onChannel(open, async (channel) => {
+    if (!exists) await channel.assertQueue(LOCK_QUEUE, { exclusive: true, durable: false });
+    await channel.assertQueue(STREAM, { durable: true, arguments: STREAM_ARGUMENTS });
+    if (!exists) await channel.deleteQueue(LOCK_QUEUE);
+  });
+}
+
+async function onChannel<T>(open: () => Promise<Channel>, work: (channel: Channel) => Promise<T>): Promise<T> {
+  const channel = await open();
+  let isClosed = false;
+  // The refusal that matters comes back from the call that caused it.
+  channel.on("error", () => {});
+  channel.on("close", () => isClosed = true);
+  try {
+    return await work(channel);
+  } finally {
+    if (!isClosed) await channel.close();
+  }
+}
+
+function codeOf(cause: unknown): unknown {
+  return cause instanceof Error && "code" in cause ? cause.code : undefined;
 }
 
 /** Tells of a channel's end once, with the reason where the broker gave one. */

@@ -16,7 +16,7 @@ export interface ForgottenRow {
 }
 
 /** How far apart the times of one moment may be when they come by way of two instances, ms. */
-const SAME_MOMENT_MS = 1_000;
+const SAME_MOMENT_MS = 50;
 
 /** Whether a beat from elsewhere is newer than an agent's last; what came at about the same time is ordered by stamp. */
 export function isNewer(agent: Agent, { monotonic, wall: stampMs }: Instant): boolean {
