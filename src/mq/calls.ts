@@ -1,4 +1,4 @@
-import type { ConsumeMessage } from "amqplib";
+import type { Message } from "amqplib";
 import { Buffer } from "node:buffer";
 import { QueryError } from "../fleet/query.ts";
 import type { FaultLog, Logger } from "../log.ts";
@@ -34,6 +34,9 @@ type Cast = Extract<Parsed, { kind: "cast" }>;
  */
 export type Share = "all" | "calls" | "casts";
 
+/** A message as it came, pushed or pulled. */
+export type Delivered = Pick<Message, "content" | "properties">;
+
 type Refused = Extract<Parsed, { kind: "refused" }>;
 
 /** Handles the messages of the module queue: one answer for every call that says where to. */
@@ -45,7 +48,7 @@ export class Calls {
   }
 
   /** Handles one message; never throws or rejects. Messages that are answered at once are answered synchronously. */
-  handle(message: ConsumeMessage, share: Share = "all"): void | Promise<void> {
+  handle(message: Delivered, share: Share = "all"): void | Promise<void> {
     const deadlineMs = this.#options.now() + CALLER_PATIENCE_MS;
     const parsed = parseRequest(message.content, message.properties, this.#options.maxBodyBytes);
     if (share !== "all" && (parsed.kind === "cast") !== (share === "casts")) return;

@@ -1,12 +1,13 @@
-import type { Channel, ChannelModel, ConfirmChannel, ConsumeMessage } from "amqplib";
+import type { Channel, ChannelModel, ConfirmChannel } from "amqplib";
 import { nextTick } from "node:process";
 import { Duplex } from "node:stream";
 import { setImmediate } from "node:timers";
 import type { FaultLog } from "../log.ts";
-import type { Share } from "./calls.ts";
+import type { Delivered, Share } from "./calls.ts";
 import { Consumption } from "./consumption.ts";
 import { explainFault } from "./faults.ts";
 import { KeptChannel } from "./kept_channel.ts";
+import { Pulling } from "./pulling.ts";
 import type { Replies } from "./replies.ts";
 import { declareModuleQueue, declareOwnQueue, MODULE_QUEUE } from "./topology.ts";
 
@@ -23,7 +24,7 @@ export interface SessionOptions {
   readonly replies: Replies;
   readonly faults: FaultLog;
   /** Handles one message of the module queue. */
-  readonly handle: (message: ConsumeMessage, share: Share) => void | Promise<void>;
+  readonly handle: (message: Delivered, share: Share) => void | Promise<void>;
   /** In a cluster: the queue from which casts are taken, and whether calls are left to others for the moment. */
   readonly casts?: { readonly queue: string; readonly isNewcomer: () => boolean } | undefined;
   /** The messages that had waited when the consumption began are handled. */
@@ -39,6 +40,7 @@ export class Session {
   readonly #channels: readonly KeptChannel[];
   #consumption: Consumption | undefined;
   #castConsumption: Consumption | undefined;
+  #pulling: Pulling | undefined;
   #newcomer: ReturnType<typeof setTimeout> | undefined;
   #lostFor: Error | undefined;
   /** How many messages have come in the present piece from the socket. */
@@ -88,7 +90,7 @@ export class Session {
   /** Takes no more messages and waits until those in work are handled. */
   async stopConsuming(): Promise<void> {
     clearTimeout(this.#newcomer);
-    await Promise.all([this.#consumption?.stop(), this.#castConsumption?.stop()]);
+    await Promise.all([this.#consumption?.stop(), this.#pulling?.stop(), this.#castConsumption?.stop()]);
   }
 
   /** Sends what waits to be sent and closes the channels. */
@@ -120,32 +122,33 @@ export class Session {
       const waiting = await declareModuleQueue(channel, this.#options.exchange);
       const { casts } = this.#options;
       clearTimeout(this.#newcomer);
-      if (casts?.isNewcomer()) return this.#consumeLater(channel, casts.isNewcomer);
-      await this.#consumeCalls(channel, waiting);
+      if (casts === undefined) await this.#consumeCalls(channel, waiting);
+      else this.#pull(channel, casts.isNewcomer);
     });
   }
 
   async #consumeCalls(channel: Channel, waiting: number): Promise<void> {
-    const { handle, caughtUp, casts, consumes } = this.#options;
+    const { handle, caughtUp, consumes } = this.#options;
     if (!consumes()) return;
     this.#consumption = new Consumption(channel, {
       handle: (message) => {
         this.#gather();
-        return handle(message, casts === undefined ? "all" : "calls");
+        return handle(message, "all");
       },
-      // In a cluster no casts wait here.
-      caughtUp: casts === undefined ? caughtUp : () => {},
+      caughtUp,
     });
     await this.#consumption.start(MODULE_QUEUE, waiting);
   }
 
   /** The fleet of a newcomer has holes, which its lists would have. */
-  #consumeLater(channel: Channel, isNewcomer: () => boolean): void {
-    this.#newcomer = setTimeout(() => {
-      if (isNewcomer()) return this.#consumeLater(channel, isNewcomer);
-      // A channel that was closed meanwhile is opened again, and consumed then.
-      this.#consumeCalls(channel, 0).catch((cause) => this.#options.replies.learn(cause));
-    }, NEWCOMER_MS);
+  #pull(channel: Channel, isNewcomer: () => boolean): void {
+    if (!this.#options.consumes() || this.#lostFor !== undefined) return;
+    if (isNewcomer()) {
+      this.#newcomer = setTimeout(() => this.#pull(channel, isNewcomer), NEWCOMER_MS);
+      return;
+    }
+    const { handle } = this.#options;
+    this.#pulling = new Pulling(channel, { queue: MODULE_QUEUE, handle: (message) => handle(message, "calls") });
   }
 
   /** Casts concern every instance, so each has a queue of its own for them. */
@@ -154,7 +157,14 @@ export class Session {
       const { exchange, consumes, handle, caughtUp } = this.#options;
       await declareOwnQueue(channel, exchange, queue);
       if (!consumes()) return;
-      this.#castConsumption = new Consumption(channel, { handle: (message) => handle(message, "casts"), caughtUp });
+      this.#castConsumption = new Consumption(channel, {
+        handle: (message) => {
+          // What comes here has come to the queue that all share, too.
+          this.#pulling?.look();
+          return handle(message, "casts");
+        },
+        caughtUp,
+      });
       await this.#castConsumption.start(queue, 0);
     });
   }
