@@ -13,6 +13,8 @@ import { type Match, Router } from "./router.ts";
 const MAX_IN_FLIGHT = 256;
 /** How long the stop waits for requests that are under way, ms. */
 const DRAIN_MS = 1_000;
+/** How long the stop leaves for the last bytes: Deno 2.4.2 calls an answer completed before they are written, ms. */
+const FLUSH_MS = 50;
 /** The longest target of a request, characters. */
 const MAX_TARGET = 8_192;
 
@@ -96,14 +98,8 @@ export class HttpServer {
     clearTimeout(this.#retry);
     const server = this.#server;
     if (server === undefined) return;
-    if (this.#unfinished > 0) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      await new Promise<void>((resolve) => {
-        this.#onFinished = resolve;
-        timer = setTimeout(resolve, DRAIN_MS);
-      });
-      clearTimeout(timer);
-    }
+    if (this.#unfinished > 0) await within(new Promise((resolve) => this.#onFinished = resolve), DRAIN_MS);
+    await within(server.finished, FLUSH_MS);
     this.#server = undefined;
     // Not shutdown(), which waits for whoever has sent half a header, or does not read.
     this.#abort.abort();
@@ -219,6 +215,13 @@ export class HttpServer {
     this.#faults.error("http_failed", "http: a request could not be answered: {cause}", { cause });
     return problemResponse(new Problem(500, "the service failed at this; its log says why"));
   }
+}
+
+/** Waits until something has happened, but not longer than told. */
+async function within(happened: Promise<void>, timeoutMs: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await Promise.race([happened, new Promise<void>((resolve) => timer = setTimeout(resolve, timeoutMs))]);
+  clearTimeout(timer);
 }
 
 /**
