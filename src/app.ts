@@ -67,6 +67,7 @@ export interface App {
   readonly events: EventDispatcher;
   readonly operations: Operations;
   readonly metrics: Metrics;
+  readonly status: Status;
   /** Shows whether the service really works. */
   readonly pulse: Pulse;
   /** Undefined where the service does not register itself. */
@@ -247,7 +248,21 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     });
     log.info(`beats on ${beatAddress.hostname}:${beatAddress.port}`);
     return {
-      ...{ beatAddress, routes, beats, fleet, catalog, broker, store, events, operations, metrics, pulse, registrar },
+      ...{
+        beatAddress,
+        routes,
+        beats,
+        fleet,
+        catalog,
+        broker,
+        store,
+        events,
+        operations,
+        metrics,
+        status,
+        pulse,
+        registrar,
+      },
       get httpAddress() {
         return http.address;
       },
