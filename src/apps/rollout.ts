@@ -22,7 +22,7 @@ export interface AppRollout {
   readonly versions: readonly VersionRollout[];
 }
 
-/** All apps that some agent shall run or has. */
+/** All apps of the catalog, and all that some agent has. */
 export interface Rollout {
   /** How many agents were counted. */
   readonly agents: number;
@@ -67,7 +67,7 @@ export function* rollout(
   agents: readonly Agent[],
   catalog: Catalog | undefined,
 ): Generator<void, Rollout, void> {
-  const counts = new Counts();
+  const counts = new Counts(catalog?.apps ?? []);
   const kinds = yield* alike(agents, catalog);
   // First what is wanted, whatever its number; only what is not has a limit.
   for (const kind of kinds) yield* counts.want(kind);
@@ -114,6 +114,11 @@ class Counts {
   unlisted = 0;
   readonly #apps = new Map<string, Map<string, VersionRollout>>();
   #unwantedPairs = 0;
+
+  /** @param apps names that are listed whether any agent that is counted shall run them or not */
+  constructor(apps: Iterable<string>) {
+    for (const app of apps) this.#apps.set(app, new Map());
+  }
 
   *want({ wanted, count }: Kind): Generator<void, void, void> {
     let handled = 0;
