@@ -92,7 +92,7 @@ export class HttpServer {
     this.#open();
   }
 
-  /** Closes the port when all answers are on their way, at the latest after a second. Never rejects. */
+  /** Closes the port when all answers are on their way, at the latest after a second. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#retry);
@@ -110,7 +110,13 @@ export class HttpServer {
     const { hostname, port, log } = this.#options;
     try {
       this.#server = Deno.serve(
-        { hostname, port, signal: this.#abort.signal, onListen() {}, onError: (cause) => this.#broken(cause) },
+        {
+          hostname,
+          port,
+          signal: this.#abort.signal,
+          onListen() {},
+          onError: (cause) => withHeaders(this.#broken(cause)),
+        },
         (request, { remoteAddr: { hostname }, completed }) => {
           this.#watch(completed);
           return this.#serve(request, canonicalAddress(hostname) ?? hostname);
@@ -162,11 +168,9 @@ export class HttpServer {
     let response: Response;
     this.#inFlight++;
     try {
-      if (this.#inFlight > MAX_IN_FLIGHT) throw busy("too many requests are under way");
-      if (this.#isStopping) throw busy("the service stops");
       response = await this.#answer(request, peer, (found) => match = found);
     } catch (cause) {
-      response = cause instanceof Problem ? problemResponse(cause) : this.#broken(cause);
+      response = cause instanceof Problem ? this.#refusal(cause, request) : this.#broken(cause);
     } finally {
       this.#inFlight--;
     }
@@ -180,25 +184,36 @@ export class HttpServer {
   }
 
   async #answer(request: Request, peer: string, onMatch: (match: Match) => void): Promise<Response> {
-    const { access } = this.#options;
     const url = urlOf(request);
     const found = this.#find(request.method, url);
     if (!(found instanceof Problem)) onMatch(found);
     const route = found instanceof Problem ? undefined : found.route;
-    let who = "";
-    if (route?.open !== true) {
-      access.checkHost(url);
-      access.checkOrigin(request, url);
-      try {
-        if (route?.anonymous !== true) who = await access.identify(request, peer);
-      } catch (cause) {
-        if (!(cause instanceof Problem) || !isNavigation(request) || this.#loginPage === undefined) throw cause;
-        return this.#loginPage();
-      }
-    }
+    const who = route?.open === true ? "" : await this.#admit(request, { url, route, peer });
     if (found instanceof Problem) throw found;
     const body = await readBody(request, { form: found.route.form ?? false });
     return await found.route.handle({ request, url, params: found.params, body, who, peer });
+  }
+
+  /** @returns who asks; empty where that need not be known */
+  async #admit(
+    request: Request,
+    { url, route, peer }: { url: URL; route: Route | undefined; peer: string },
+  ): Promise<string> {
+    // Health checks cost nothing, and a balancer must not take a busy instance for a broken one.
+    if (this.#inFlight > MAX_IN_FLIGHT) throw busy("too many requests are under way");
+    if (this.#isStopping) throw busy("the service stops");
+    const { access } = this.#options;
+    access.checkHost(url);
+    access.checkOrigin(request, url);
+    return route?.anonymous === true ? "" : await access.identify(request, peer);
+  }
+
+  /** A browser that shows what it gets is asked for a login; everybody else is told the problem. */
+  #refusal(problem: Problem, request: Request): Response {
+    if (problem.status !== 401 || !isNavigation(request) || this.#loginPage === undefined) {
+      return problemResponse(problem);
+    }
+    return askForLogin(request, this.#loginPage());
   }
 
   /** What would be said of the path is kept until it is known that the sender may know it. */
@@ -238,6 +253,16 @@ function urlOf(request: Request): URL {
     throw new Problem(400, "the target or Host is malformed");
   }
   return url;
+}
+
+/**
+ * Who follows a link from another site comes without the cookie, which is SameSite=Strict; loaded again by our own
+ * document, the page gets it (RFC 6265bis, 5.2).
+ */
+function askForLogin({ headers }: Request, page: Response): Response {
+  const site = headers.get("sec-fetch-site");
+  if (site === "cross-site" || site === "same-site") page.headers.set("refresh", "0");
+  return page;
 }
 
 /** Whether a browser asks for something to show. */

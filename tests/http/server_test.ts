@@ -245,6 +245,7 @@ Deno.test("HttpServer refuses requests beyond those that may be under way", asyn
     return answer.status === 503 && answer;
   }, { timeoutMs: 20_000, what: "a refusal" });
   assert.equal(refused.headers.get("retry-after"), "1");
+  assert.equal((await get(server.address, "/open")).status, 200);
   release();
   assert.deepEqual(new Set(await Promise.all(slow)), new Set(["done"]));
   assert.equal((await get(server.address, "/")).status, 200);
