@@ -210,10 +210,8 @@ export class HttpServer {
 
   /** A browser that shows what it gets is asked for a login; everybody else is told the problem. */
   #refusal(problem: Problem, request: Request): Response {
-    if (problem.status !== 401 || !isNavigation(request) || this.#loginPage === undefined) {
-      return problemResponse(problem);
-    }
-    return askForLogin(request, this.#loginPage());
+    const page = problem.status === 401 && isNavigation(request) ? this.#loginPage?.() : undefined;
+    return page ?? problemResponse(problem);
   }
 
   /** What would be said of the path is kept until it is known that the sender may know it. */
@@ -253,16 +251,6 @@ function urlOf(request: Request): URL {
     throw new Problem(400, "the target or Host is malformed");
   }
   return url;
-}
-
-/**
- * Who follows a link from another site comes without the cookie, which is SameSite=Strict; loaded again by our own
- * document, the page gets it (RFC 6265bis, 5.2).
- */
-function askForLogin({ headers }: Request, page: Response): Response {
-  const site = headers.get("sec-fetch-site");
-  if (site === "cross-site" || site === "same-site") page.headers.set("refresh", "0");
-  return page;
 }
 
 /** Whether a browser asks for something to show. */
