@@ -71,7 +71,7 @@ Deno.test("parseArguments refuses what it does not understand, and names what wa
     ["agents list a b", 'unexpected argument "b"', "agents list"],
     ["agents show", "agents show needs IP", "agents show"],
     ["agents forget", "agents forget needs IP...", "agents forget"],
-    ["completion fish", 'SHELL must be bash, "fish" came', "completion"],
+    ["completion zshell", 'SHELL must be bash, "zshell" came', "completion"],
   ];
   for (const [line, message, command] of cases) {
     assert.throws(() => parse(line), (cause) => {

@@ -39,7 +39,7 @@ Deno.test("Table cuts texts where the window is narrow, addresses last", () => {
     for (const line of lines(rows, columns)) assert.ok(textWidth(line) <= columns, `${columns}: ${line}`);
   }
   assert.deepEqual(lines(rows, 30), ["IP                   N  TEXT", "2001:db8::ffff:1234  7  a tex…"]);
-  assert.equal(lines(rows, 20)[1], "2001:db8…  7  a te…");
+  assert.equal(lines(rows, 20)[1], "2001:db8:…  7  a te…");
 });
 
 Deno.test("Table cuts nothing where the output is no terminal", () => {
