@@ -43,6 +43,13 @@ export interface HeldSummary {
   readonly agents: number;
 }
 
+/** How the telling of events stands. */
+export interface SinkSummary extends Omit<SinkStats, "oldestAtMs"> {
+  readonly name: SinkName;
+  /** When the oldest event that waits happened; null when none waits. */
+  readonly oldest_at_ms: number | null;
+}
+
 /** The whole service at a glance, as `/api/v1/summary` tells it. */
 export interface Summary {
   readonly instance: string;
@@ -103,7 +110,7 @@ export interface Summary {
     readonly lag_seconds: number;
     readonly queued: number;
   };
-  readonly events: { readonly sinks: readonly ({ readonly name: SinkName } & SinkStats)[] };
+  readonly events: { readonly sinks: readonly SinkSummary[] };
   readonly cluster: { readonly enabled: boolean };
   readonly silences: number;
   readonly stream_clients: number;
@@ -240,7 +247,7 @@ export class Status {
 
   #sinks(): Summary["events"]["sinks"] {
     const stats = Object.entries(this.#parts.events.stats) as [SinkName, SinkStats][];
-    return stats.map(([name, counts]) => ({ name, ...counts }));
+    return stats.map(([name, { oldestAtMs, ...counts }]) => ({ name, ...counts, oldest_at_ms: oldestAtMs ?? null }));
   }
 }
 
