@@ -120,7 +120,7 @@ export class Operations {
    */
   addSilence(wish: NewSilence, who: string): Silence {
     const silence = this.#options.fleet.addSilence(wish, { by: who, now: this.#now() });
-    const result = `${silence.agents} agents until ${new Date(silence.untilMs).toISOString()}`;
+    const result = `agents in it: ${silence.agents}, until ${new Date(silence.untilMs).toISOString()}`;
     this.#audit({ action: "silenceAdd", who, what: silence.text, result });
     return silence;
   }
@@ -173,5 +173,5 @@ function seconds(ms: number): number {
 }
 
 function endText({ agents, offline }: EndedSilence): string {
-  return `${agents} agents covered, ${offline} of them offline`;
+  return `agents in it: ${agents}, of them offline: ${offline}`;
 }

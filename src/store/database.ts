@@ -151,8 +151,8 @@ export class Database {
     }
     for (let at = 0; at < events.length; at += EVENT_WIDTH) {
       // Nobody is told of an audit, so there is nothing left to send.
-      const sent = events[at + 1] === "audit" ? 1 : 0;
-      event.run(...events.slice(at, at + EVENT_WIDTH), sent);
+      const done = events[at + 1] === "audit" ? 1 : 0;
+      event.run(...events.slice(at, at + EVENT_WIDTH), done);
     }
     this.#added += events.length / EVENT_WIDTH;
     for (const id of sent) markSent.run(id);
