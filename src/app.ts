@@ -1,4 +1,5 @@
-import { type CatalogListener, LocalCatalog, SupervisorCatalog } from "./apps/keeper.ts";
+import { type CatalogListener, SupervisorCatalog } from "./apps/keeper.ts";
+import { LocalCatalog } from "./apps/local_catalog.ts";
 import { SupervisorSync } from "./apps/sync.ts";
 import { buildInfo } from "./build_info.ts";
 import type { Clock } from "./clock.ts";

@@ -1,4 +1,6 @@
-import type { LocalCatalog, OfferOutcome, SupervisorCatalog } from "./apps/keeper.ts";
+import type { SupervisorCatalog } from "./apps/keeper.ts";
+import type { LocalCatalog } from "./apps/local_catalog.ts";
+import type { OfferOutcome } from "./apps/offer.ts";
 import type { Clock } from "./clock.ts";
 import type { Difference } from "./config/reload.ts";
 import type { Instant } from "./fleet/agent.ts";

@@ -1,4 +1,5 @@
-import type { LocalCatalog, SupervisorCatalog } from "./apps/keeper.ts";
+import type { SupervisorCatalog } from "./apps/keeper.ts";
+import type { LocalCatalog } from "./apps/local_catalog.ts";
 import type { BuildInfo } from "./build_info.ts";
 import type { Clock } from "./clock.ts";
 import type { EventDispatcher, SinkStats } from "./events/dispatcher.ts";

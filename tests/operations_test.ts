@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { LocalCatalog, SupervisorCatalog } from "../src/apps/keeper.ts";
+import { SupervisorCatalog } from "../src/apps/keeper.ts";
+import { LocalCatalog } from "../src/apps/local_catalog.ts";
 import type { Difference } from "../src/config/reload.ts";
 import type { FleetEvent } from "../src/fleet/events.ts";
 import { Fleet } from "../src/fleet/fleet.ts";

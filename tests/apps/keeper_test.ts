@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { LocalCatalog, type OfferOutcome, SupervisorCatalog } from "../../src/apps/keeper.ts";
+import { SupervisorCatalog } from "../../src/apps/keeper.ts";
+import { LocalCatalog } from "../../src/apps/local_catalog.ts";
+import type { OfferOutcome } from "../../src/apps/offer.ts";
 import { systemClock } from "../../src/clock.ts";
 import { Slices } from "../../src/slices.ts";
 import { MemoryLog } from "../support/memory_log.ts";

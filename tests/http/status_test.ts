@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { LocalCatalog, SupervisorCatalog } from "../../src/apps/keeper.ts";
+import { SupervisorCatalog } from "../../src/apps/keeper.ts";
+import { LocalCatalog } from "../../src/apps/local_catalog.ts";
 import type { SinkStats } from "../../src/events/dispatcher.ts";
 import type { SinkName } from "../../src/events/sink.ts";
 import type { BrokerState } from "../../src/mq/broker.ts";
