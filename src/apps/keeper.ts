@@ -201,6 +201,13 @@ export class SupervisorCatalog implements CatalogUpdates {
         changed,
       },
     );
+    if (catalog.unknown.size > 0) {
+      this.#log.warn(
+        "catalog: {unknown} agents get an exception and keep what they have, because supervisor's entry about them cannot " +
+          "be read and it is not known what they may run",
+        { unknown: catalog.unknown.size },
+      );
+    }
     listener.event("catalogChanged", { apps, agents, changed, origin });
     return { result: "applied", ...summary };
   }

@@ -54,7 +54,7 @@ export async function readOffer(
   if (!Array.isArray(list) || list.length > MAX_ENTRIES) return undefined;
   const { entries, refused, ...rest } = await slices.run(readEntries(list));
   const kept = rest.hasUnnamed ? rest.refusedApps.union(unmentioned(previous, entries)) : rest.refusedApps;
-  const catalog = await slices.run(buildCatalog(entries, { kept, previous }));
+  const catalog = await slices.run(buildCatalog(entries, { kept, previous, unread: rest.unread }));
   return { catalog, refused, origin };
 }
 
