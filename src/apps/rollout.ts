@@ -60,7 +60,8 @@ export function compareVersions(a: string, b: string): number {
 }
 
 /**
- * Compares what agents shall run with what they say they have. A long job: it yields where it may be interrupted.
+ * Compares what agents shall run with what they say they have. Addresses that the catalog names and that are not among
+ * the agents are not counted as wanted; see countUnseen. A long job: it yields where it may be interrupted.
  * @param catalog undefined when it is not known: then nothing is wanted
  */
 export function* rollout(

@@ -41,7 +41,8 @@ Deno.test("GET /catalogs/{id} gives the catalog once, then only its tag", async 
   const path = `/api/v1/catalogs/${id}`;
   const { body, headers } = await scene.api.ask(path);
   assert.deepEqual(body.result[0], { app: "a", version: "1", agentList: ["10.0.0.1", "10.0.0.2"] });
-  const tag = headers.get("etag") ?? "";
+  // Where Deno compresses an answer, it makes its tag a weak one.
+  const tag = headers.get("etag")?.replace(/^W\//, "") ?? "";
   assert.match(tag, /^"[0-9a-f]{32}"$/);
   const again = await scene.api.ask(path, { headers: { "if-none-match": `"other", W/${tag}` } });
   assert.deepEqual([again.status, again.body, again.headers.get("etag")], [304, "", tag]);

@@ -1,5 +1,8 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
 import assert from "node:assert/strict";
+import { startApp } from "../../support/app.ts";
+import { waitFor } from "../../support/wait_for.ts";
+import { DocumentedApi } from "./documented_api.ts";
 import { ApiScene, SUPERVISED } from "./scene.ts";
 
 Deno.test("openApiDocument is one for a validator that others wrote, and may be kept", async () => {
@@ -56,6 +59,10 @@ Deno.test("Every operation of the document answers as documented, and refuses wh
   scene.beat({ ip: "10.0.0.1", asset: "CX1", apps: '{"a":"1"}' });
   scene.beat({ ip: "10.0.0.2" });
   await scene.offer(["a", "1", ["10.0.0.1"]]);
+  await waitFor(async () => (await scene.api.get("/api/v1/catalogs")).catalogs.length === 1, {
+    timeoutMs: 10_000,
+    what: "the catalog on disk",
+  });
   const open = ["/healthz", "/readyz", "/readyz/beats", "/metrics", "/api/v1/summary", "/api/v1/stream"];
   for (const [path, item] of Object.entries(scene.api.document.paths)) {
     for (const method of Object.keys(item).map((each) => each.toUpperCase()) as ("GET" | "POST" | "DELETE")[]) {
@@ -96,4 +103,15 @@ Deno.test("GET /stream sends a summary and events as documented", async () => {
     }
   }
   await reader.cancel();
+});
+
+Deno.test("Problems of access and of bodies are as documented, and the audit names the token", async () => {
+  await using test = await startApp("http.token = ops:secret-of-16-letters\n");
+  const api = await DocumentedApi.of(test, { authorization: "Bearer secret-of-16-letters" });
+  await api.refused("/api/v1/agents", 401, { headers: { authorization: "Bearer another-16-letters" } });
+  await api.refused("/api/v1/agents", 403, { headers: { "sec-fetch-site": "cross-site" } });
+  const add = { method: "POST", body: { asset: "*", for: "1h" } } as const;
+  await api.refused("/api/v1/silences", 415, { ...add, headers: { "content-type": "text/plain" } });
+  await api.refused("/api/v1/silences", 413, { ...add, body: { asset: "x".repeat(70_000) } });
+  assert.equal((await api.ask("/api/v1/silences", add)).body.by, "ops");
 });
