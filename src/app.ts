@@ -1,4 +1,5 @@
-import { type CatalogListener, LocalCatalog, SupervisorCatalog } from "./apps/keeper.ts";
+import { type CatalogListener, SupervisorCatalog } from "./apps/keeper.ts";
+import { LocalCatalog } from "./apps/local_catalog.ts";
 import { SupervisorSync } from "./apps/sync.ts";
 import { buildInfo } from "./build_info.ts";
 import { Cluster } from "./cluster/cluster.ts";
@@ -71,6 +72,7 @@ export interface App {
   readonly events: EventDispatcher;
   readonly operations: Operations;
   readonly metrics: Metrics;
+  readonly status: Status;
   /** Shows whether the service really works. */
   readonly pulse: Pulse;
   /** Undefined where the service does not register itself. */
@@ -292,6 +294,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
         events,
         operations,
         metrics,
+        status,
         pulse,
         registrar,
       },

@@ -1,8 +1,7 @@
 import { dirname, join } from "node:path";
-import { parseArguments } from "./cli/arguments.ts";
-import { CommandError, type Surroundings, UsageError } from "./cli/command.ts";
-import { processTerminal, type Terminal } from "./cli/terminal.ts";
-import { ConfigError } from "./config/file.ts";
+import type { Surroundings } from "./cli/command.ts";
+import { execute } from "./cli/execute.ts";
+import { processTerminal } from "./cli/terminal.ts";
 
 /** How long a stop may take before the process ends all the same, ms. */
 const HARD_STOP_MS = 5_000;
@@ -30,46 +29,16 @@ function stopSignal(): Promise<string> {
   });
 }
 
-function surroundings(terminal: Terminal): Surroundings {
-  return {
-    terminal,
-    journal: Deno.env.get("JOURNAL_STREAM") !== undefined,
-    systemd: {
-      notifySocket: Deno.env.get("NOTIFY_SOCKET"),
-      watchdogUsec: Deno.env.get("WATCHDOG_USEC"),
-      watchdogPid: Deno.env.get("WATCHDOG_PID"),
-    },
-    stopped: stopSignal,
-    onReload: (listener) => Deno.addSignalListener("SIGHUP", listener),
-  };
-}
+const surroundings: Surroundings = {
+  terminal: processTerminal({ noColor: Deno.env.get("NO_COLOR"), term: Deno.env.get("TERM") }),
+  journal: Deno.env.get("JOURNAL_STREAM") !== undefined,
+  systemd: {
+    notifySocket: Deno.env.get("NOTIFY_SOCKET"),
+    watchdogUsec: Deno.env.get("WATCHDOG_USEC"),
+    watchdogPid: Deno.env.get("WATCHDOG_PID"),
+  },
+  stopped: stopSignal,
+  onReload: (listener) => Deno.addSignalListener("SIGHUP", listener),
+};
 
-async function main(terminal: Terminal): Promise<number> {
-  try {
-    const invocation = parseArguments(Deno.args, defaultConfig());
-    const handler = await invocation.command.load();
-    return await handler(invocation, surroundings(terminal));
-  } catch (cause) {
-    // Whoever read the output has seen enough.
-    if (cause instanceof Deno.errors.BrokenPipe) return 0;
-    return explain(cause, terminal);
-  }
-}
-
-/** Says why the command could not be done. @returns the exit code */
-function explain(cause: unknown, terminal: Terminal): number {
-  if (cause instanceof UsageError) {
-    const help = ["elves-heartbeat", "help", cause.command].filter((word) => word !== undefined).join(" ");
-    terminal.note(`${cause.message}\nsee: ${help}\n`);
-    return 2;
-  }
-  if (cause instanceof ConfigError) {
-    terminal.note([cause.message, ...cause.warnings.map((warning) => `warning: ${warning}`), ""].join("\n"));
-    return 2;
-  }
-  if (!(cause instanceof CommandError)) throw cause;
-  terminal.note(`${cause.message}\n`);
-  return cause.exitCode;
-}
-
-Deno.exit(await main(processTerminal({ noColor: Deno.env.get("NO_COLOR"), term: Deno.env.get("TERM") })));
+Deno.exit(await execute(Deno.args, defaultConfig(), surroundings));

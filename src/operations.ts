@@ -1,4 +1,6 @@
-import type { LocalCatalog, OfferOutcome, SupervisorCatalog } from "./apps/keeper.ts";
+import type { SupervisorCatalog } from "./apps/keeper.ts";
+import type { LocalCatalog } from "./apps/local_catalog.ts";
+import type { OfferOutcome } from "./apps/offer.ts";
 import type { Clock } from "./clock.ts";
 import type { Difference } from "./config/reload.ts";
 import type { Agent, Instant } from "./fleet/agent.ts";
@@ -139,7 +141,7 @@ export class Operations {
   addSilence(wish: NewSilence, who: string): Silence {
     const silence = this.#options.fleet.addSilence(wish, { by: who, now: this.#now() });
     this.#options.cluster?.silenced(silence.stored);
-    const result = `${silence.agents} agents until ${new Date(silence.untilMs).toISOString()}`;
+    const result = `agents in it: ${silence.agents}, until ${new Date(silence.untilMs).toISOString()}`;
     this.#audit({ action: "silenceAdd", who, what: silence.text, result });
     return silence;
   }
@@ -197,5 +199,5 @@ function seconds(ms: number): number {
 }
 
 function endText({ agents, offline }: EndedSilence): string {
-  return `${agents} agents covered, ${offline} of them offline`;
+  return `agents in it: ${agents}, of them offline: ${offline}`;
 }

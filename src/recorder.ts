@@ -215,7 +215,7 @@ export class Recorder {
   }
 
   #reportEnd({ silence, agents, offline }: EndedSilence): void {
-    this.#options.log.info("silence: {silence} is over; it covered {agents} agents, {offline} of them are offline", {
+    this.#options.log.info("silence: {silence} is over; agents in it: {agents}, of them offline: {offline}", {
       silence: silence.text,
       agents,
       offline,

@@ -1,7 +1,9 @@
-import type { LocalCatalog, SupervisorCatalog } from "./apps/keeper.ts";
+import type { SupervisorCatalog } from "./apps/keeper.ts";
+import type { LocalCatalog } from "./apps/local_catalog.ts";
 import type { BuildInfo } from "./build_info.ts";
 import type { Clock } from "./clock.ts";
 import type { ClusterStatus } from "./cluster/cluster.ts";
+import { type ClusterSummary, clusterSummary } from "./cluster/summary.ts";
 import type { EventDispatcher, SinkStats } from "./events/dispatcher.ts";
 import type { SinkName } from "./events/sink.ts";
 import type { Fleet } from "./fleet/fleet.ts";
@@ -46,34 +48,11 @@ export interface HeldSummary {
   readonly agents: number;
 }
 
-/** How this instance stands among the others. */
-export interface ClusterSummary {
-  readonly enabled: true;
-  /** Whether everything that the others know is known here. */
-  readonly caught_up: boolean;
-  /** Whether agents are called offline when they are due; not while others may know more. */
-  readonly settled: boolean;
-  /** The instance that tells events; null while none is known to. */
-  readonly leader: string | null;
-  readonly leading: boolean;
-  /** How long a record takes through RabbitMQ, or how long the one takes that has not come yet. */
-  readonly lag_seconds: number;
-  /** The other instances. */
-  readonly members: readonly {
-    readonly instance: string;
-    readonly version: string;
-    /** By how much this machine's clock is ahead of its clock; null while not measured. */
-    readonly skew_seconds: number | null;
-    readonly seen_seconds: number;
-    /** Digest of its catalog; null while it has none. */
-    readonly catalog: string | null;
-  }[];
-  /** Whether another instance has had another catalog for more than 5 s. */
-  readonly catalog_mismatch: boolean;
-  /** Events that wait to be told by the leader, or by this instance should the leader die. */
-  readonly pending_events: number;
-  /** Records that could not be used since the start. */
-  readonly record_faults: number;
+/** How the telling of events stands. */
+export interface SinkSummary extends Omit<SinkStats, "oldestAtMs"> {
+  readonly name: SinkName;
+  /** When the oldest event that waits happened; null when none waits. */
+  readonly oldest_at_ms: number | null;
 }
 
 /** The whole service at a glance, as `/api/v1/summary` tells it. */
@@ -136,7 +115,7 @@ export interface Summary {
     readonly lag_seconds: number;
     readonly queued: number;
   };
-  readonly events: { readonly sinks: readonly ({ readonly name: SinkName } & SinkStats)[] };
+  readonly events: { readonly sinks: readonly SinkSummary[] };
   /** Only `enabled` where it is not. */
   readonly cluster: { readonly enabled: false } | ClusterSummary;
   readonly silences: number;
@@ -179,7 +158,7 @@ export class Status {
       zookeeper: this.#zookeeper(),
       store: this.#store(),
       events: { sinks: this.#sinks() },
-      cluster: this.#cluster(),
+      cluster: clusterSummary(this.#parts.cluster?.status),
       stream_clients: streamClients(),
     };
   }
@@ -255,24 +234,6 @@ export class Status {
     };
   }
 
-  #cluster(): Summary["cluster"] {
-    const { cluster } = this.#parts;
-    if (cluster === undefined) return { enabled: false };
-    const { caughtUp, settled, leader, leading, lagSeconds, members, ...rest } = cluster.status;
-    return {
-      ...{ enabled: true, caught_up: caughtUp, settled, leader: leader ?? null, leading },
-      lag_seconds: rounded(lagSeconds, 3),
-      members: members.map(({ instance, version, skewSeconds, seenSeconds, catalog }) => ({
-        ...{ instance, version, catalog: catalog ?? null },
-        skew_seconds: skewSeconds === undefined ? null : rounded(skewSeconds, 3),
-        seen_seconds: rounded(seenSeconds, 1),
-      })),
-      catalog_mismatch: rest.catalogMismatch,
-      pending_events: rest.pendingEvents,
-      record_faults: rest.faults.unknown + rest.faults.unreadable,
-    };
-  }
-
   #mq(): Summary["mq"] {
     const { name, sinceMs, fault } = this.#parts.broker.state;
     return { state: name, since: time(sinceMs), fault: fault ?? null };
@@ -292,7 +253,7 @@ export class Status {
 
   #sinks(): Summary["events"]["sinks"] {
     const stats = Object.entries(this.#parts.events.stats) as [SinkName, SinkStats][];
-    return stats.map(([name, counts]) => ({ name, ...counts }));
+    return stats.map(([name, { oldestAtMs, ...counts }]) => ({ name, ...counts, oldest_at_ms: oldestAtMs ?? null }));
   }
 }
 

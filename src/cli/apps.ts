@@ -60,7 +60,7 @@ export async function apps(invocation: Invocation, { terminal }: Surroundings): 
   const { source, known, agents, apps } = service.understood(APPS, answer, PATH);
   const rows = apps.flatMap(({ app, versions }) => versions.map((version) => ({ app, ...version })));
   if (!known) terminal.note(`what agents shall run is not known: no answer from ${source} yet\n`);
-  if (rows.length === 0) terminal.note("no apps\n");
+  if (rows.length === 0) terminal.note(`no apps on ${counted(agents, "agent")}\n`);
   else {
     terminal.write(new Table(VERSION_COLUMNS, terminal).lines(rows));
     terminal.write(`\nWANTED comes from ${WISHES[source] ?? source}, RUNNING from ${counted(agents, "agent")}\n`);

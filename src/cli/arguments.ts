@@ -55,8 +55,8 @@ class Parser {
   /** What is meant without a whole command. @throws {UsageError} */
   #commandInstead(): Command {
     if (this.#words === "") return commandNamed(this.#values.has("version") ? "version" : "run");
-    const [, ...words] = continuations(this.#words);
-    throw new UsageError(`"${this.#words}" needs one more word: ${continuations(this.#words).join(", ")}`, words[0]);
+    const words = continuations(this.#words).join(", ");
+    throw new UsageError(`"${this.#words}" needs one more word: ${words}`, this.#words);
   }
 
   #word(word: string): void {

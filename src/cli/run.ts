@@ -5,7 +5,6 @@ import type { Settings } from "../config/schema.ts";
 import { closeLog, type Logger, openLog, writeToStderr } from "../log.ts";
 import { buildInfo } from "../build_info.ts";
 import type { Invocation, Surroundings } from "./command.ts";
-import { statusFacts } from "../systemd/facts.ts";
 import { ServiceManager } from "../systemd/service_manager.ts";
 
 /**
@@ -39,7 +38,8 @@ export async function run({ config }: Invocation, surroundings: Surroundings): P
   try {
     app = await startApp(settings, { log, clock: systemClock });
     if (isDue) reload();
-    manager.ready({ pulse: app.pulse, summary: statusFacts(app, systemClock) });
+    const { pulse, status } = app;
+    manager.ready({ pulse, summary: () => status.summary() });
     const reason = await stopped;
     log.info("stopping: {reason}", { reason });
     await manager.stopping(reason);

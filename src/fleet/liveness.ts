@@ -187,6 +187,7 @@ export class Liveness {
     this.#noticeStall(now);
     if (!this.#isBehind && now.monotonic - this.#sortedMs >= SORT_MS) this.#sort(now);
     this.#age(now);
+    this.#releaseSilenced(now);
     this.#checkGuard(now);
     this.#decideHeld(now);
     this.#decideOverdue(now);
@@ -228,7 +229,17 @@ export class Liveness {
     }
   }
 
-  /** Those that grace has held are due when it ends; those that are silenced, the guard does not hold either. */
+  /** A guard does not hold on to agents that were silenced meanwhile. */
+  #releaseSilenced(now: Instant): void {
+    if (this.#guardSinceMs === undefined || this.#held.silenced === 0 || this.#inGrace(now)) return;
+    for (const agent of this.#held.toArray()) {
+      if (!agent.silenced) continue;
+      this.#held.remove(agent);
+      this.#goOffline(agent, now.monotonic);
+    }
+  }
+
+  /** Those that grace has held are due when it ends, unless a guard holds them on. */
   #decideHeld(now: Instant): void {
     if (this.#held.size === 0 || this.#inGrace(now)) return;
     const guarded = audible(this.#held) > 0 && this.#guarded(now);
@@ -236,7 +247,7 @@ export class Liveness {
     for (const agent of this.#held.toArray()) {
       if (guarded && !agent.silenced) continue;
       this.#held.remove(agent);
-      this.#goOffline(agent, guarded ? now.monotonic : this.#mercyUntilMs);
+      this.#goOffline(agent, this.#mercyUntilMs);
     }
   }
 

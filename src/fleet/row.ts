@@ -42,7 +42,9 @@ export function agentRow(agent: Agent, now: Instant, more = ""): string {
   const lastSeenMs = Math.min(Math.floor(agent.lastSeenMs), now.wall);
   return `{"ip":"${agent.ip}","asset":${JSON.stringify(agent.asset)}` +
     `,"last_hb_time":"${localTime(lastSeenMs)}","apps":${agent.appsJson},"state":"${agent.state}"` +
-    `,"since":"${new Date(Math.min(agent.sinceMs, now.wall)).toISOString()}","version":${JSON.stringify(agent.version)}` +
+    `,"since":"${new Date(Math.min(agent.sinceMs, now.wall)).toISOString()}","version":${
+      JSON.stringify(agent.version)
+    }` +
     `,"silent_seconds":${silentSeconds},"last_hb_ms":${Math.floor(lastSeenMs)}${oddParts(agent)}${more}}`;
 }
 

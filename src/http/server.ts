@@ -13,6 +13,8 @@ import { type Match, Router } from "./router.ts";
 const MAX_IN_FLIGHT = 256;
 /** How long the stop waits for requests that are under way, ms. */
 const DRAIN_MS = 1_000;
+/** How long the stop leaves for the last bytes: Deno 2.4.2 calls an answer completed before they are written, ms. */
+const FLUSH_MS = 50;
 /** The longest target of a request, characters. */
 const MAX_TARGET = 8_192;
 
@@ -90,20 +92,14 @@ export class HttpServer {
     this.#open();
   }
 
-  /** Closes the port when all answers are on their way, at the latest after a second. Never rejects. */
+  /** Closes the port when all answers are on their way, at the latest after a second. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#retry);
     const server = this.#server;
     if (server === undefined) return;
-    if (this.#unfinished > 0) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      await new Promise<void>((resolve) => {
-        this.#onFinished = resolve;
-        timer = setTimeout(resolve, DRAIN_MS);
-      });
-      clearTimeout(timer);
-    }
+    if (this.#unfinished > 0) await within(new Promise((resolve) => this.#onFinished = resolve), DRAIN_MS);
+    await within(server.finished, FLUSH_MS);
     this.#server = undefined;
     // Not shutdown(), which waits for whoever has sent half a header, or does not read.
     this.#abort.abort();
@@ -114,7 +110,13 @@ export class HttpServer {
     const { hostname, port, log } = this.#options;
     try {
       this.#server = Deno.serve(
-        { hostname, port, signal: this.#abort.signal, onListen() {}, onError: (cause) => this.#broken(cause) },
+        {
+          hostname,
+          port,
+          signal: this.#abort.signal,
+          onListen() {},
+          onError: (cause) => withHeaders(this.#broken(cause)),
+        },
         (request, { remoteAddr: { hostname }, completed }) => {
           this.#watch(completed);
           return this.#serve(request, canonicalAddress(hostname) ?? hostname);
@@ -166,11 +168,9 @@ export class HttpServer {
     let response: Response;
     this.#inFlight++;
     try {
-      if (this.#inFlight > MAX_IN_FLIGHT) throw busy("too many requests are under way");
-      if (this.#isStopping) throw busy("the service stops");
       response = await this.#answer(request, peer, (found) => match = found);
     } catch (cause) {
-      response = cause instanceof Problem ? problemResponse(cause) : this.#broken(cause);
+      response = cause instanceof Problem ? this.#refusal(cause, request) : this.#broken(cause);
     } finally {
       this.#inFlight--;
     }
@@ -184,25 +184,34 @@ export class HttpServer {
   }
 
   async #answer(request: Request, peer: string, onMatch: (match: Match) => void): Promise<Response> {
-    const { access } = this.#options;
     const url = urlOf(request);
     const found = this.#find(request.method, url);
     if (!(found instanceof Problem)) onMatch(found);
     const route = found instanceof Problem ? undefined : found.route;
-    let who = "";
-    if (route?.open !== true) {
-      access.checkHost(url);
-      access.checkOrigin(request, url);
-      try {
-        if (route?.anonymous !== true) who = await access.identify(request, peer);
-      } catch (cause) {
-        if (!(cause instanceof Problem) || !isNavigation(request) || this.#loginPage === undefined) throw cause;
-        return this.#loginPage();
-      }
-    }
+    const who = route?.open === true ? "" : await this.#admit(request, { url, route, peer });
     if (found instanceof Problem) throw found;
     const body = await readBody(request, { form: found.route.form ?? false });
     return await found.route.handle({ request, url, params: found.params, body, who, peer });
+  }
+
+  /** @returns who asks; empty where that need not be known */
+  async #admit(
+    request: Request,
+    { url, route, peer }: { url: URL; route: Route | undefined; peer: string },
+  ): Promise<string> {
+    // Health checks cost nothing, and a balancer must not take a busy instance for a broken one.
+    if (this.#inFlight > MAX_IN_FLIGHT) throw busy("too many requests are under way");
+    if (this.#isStopping) throw busy("the service stops");
+    const { access } = this.#options;
+    access.checkHost(url);
+    access.checkOrigin(request, url);
+    return route?.anonymous === true ? "" : await access.identify(request, peer);
+  }
+
+  /** A browser that shows what it gets is asked for a login; everybody else is told the problem. */
+  #refusal(problem: Problem, request: Request): Response {
+    const page = problem.status === 401 && isNavigation(request) ? this.#loginPage?.() : undefined;
+    return page ?? problemResponse(problem);
   }
 
   /** What would be said of the path is kept until it is known that the sender may know it. */
@@ -219,6 +228,13 @@ export class HttpServer {
     this.#faults.error("http_failed", "http: a request could not be answered: {cause}", { cause });
     return problemResponse(new Problem(500, "the service failed at this; its log says why"));
   }
+}
+
+/** Waits until something has happened, but not longer than told. */
+async function within(happened: Promise<void>, timeoutMs: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await Promise.race([happened, new Promise<void>((resolve) => timer = setTimeout(resolve, timeoutMs))]);
+  clearTimeout(timer);
 }
 
 /**

@@ -87,7 +87,7 @@ export class Stream {
     const id = lastId === undefined ? this.#ring.newestId : undefined;
     client.say(message("summary", this.#summary(), id));
     this.#clients.add(client);
-    this.#timer ??= setInterval(() => this.#tick(), SUMMARY_MS);
+    this.#timer ??= setInterval(() => this.tick(), SUMMARY_MS);
     return client.readable;
   }
 
@@ -102,20 +102,21 @@ export class Stream {
     this.disconnect();
   }
 
-  #remove(client: StreamClient): void {
-    this.#clients.delete(client);
-    if (this.#clients.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-  }
-
-  #tick(): void {
+  /** Tells everybody a summary; called once a second while there are clients. */
+  tick(): void {
     const summary = message("summary", this.#summary());
     const isPause = ++this.#ticks % KEEP_ALIVE_TICKS === 0;
     for (const client of this.#clients) {
       client.tell(isPause ? `${summary}: keep-alive\n\n` : summary);
       if (client.unreadTicks > MAX_UNREAD_TICKS) client.end();
     }
+  }
+
+  #remove(client: StreamClient): void {
+    this.#clients.delete(client);
+    if (this.#clients.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 }
 

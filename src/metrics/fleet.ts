@@ -4,11 +4,11 @@ import type { Fleet } from "../fleet/fleet.ts";
 import type { Summary } from "../status.ts";
 import { by, type Series } from "./series.ts";
 
-/** How often each kind of event was told. */
+/** How often each kind of event happened. */
 export class EventCounts {
   readonly counts = Object.fromEntries(EVENT_KINDS.map((kind) => [kind, 0])) as Record<EventKind, number>;
 
-  /** Counts events that were told. */
+  /** Counts events. */
   add(events: readonly FleetEvent[]): void {
     for (const { kind } of events) this.counts[kind]++;
   }

@@ -20,6 +20,7 @@ interface RouteCount {
 /** Counts HTTP requests by the path patterns of their routes. */
 export class HttpRequests {
   readonly #counts = new Map<string, RouteCount>();
+  /** By route, of those that were asked for. */
   readonly #durations: Record<string, Durations> = {};
 
   /** Makes the series of routes known before there are requests. */
@@ -33,7 +34,8 @@ export class HttpRequests {
     const { statuses } = this.#countOf(route, METHODS.has(method) ? method : "other");
     const statusClass = `${Math.floor(status / 100)}xx`;
     statuses[statusClass] = (statuses[statusClass] ?? 0) + 1;
-    this.#durations[route]?.observe(seconds * 1000);
+    this.#durations[route] ??= new Durations(BOUNDS_MS);
+    this.#durations[route].observe(seconds * 1000);
   }
 
   /** Adds the series of what is counted here. */
@@ -62,7 +64,6 @@ export class HttpRequests {
     if (known !== undefined) return known;
     const count = { labels: { route, method }, statuses: { "2xx": 0, "4xx": 0, "5xx": 0 } };
     this.#counts.set(key, count);
-    this.#durations[route] ??= new Durations(BOUNDS_MS);
     return count;
   }
 }

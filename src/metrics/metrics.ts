@@ -36,7 +36,7 @@ export interface MetricsParts
 export class Metrics {
   /** How long after it was due an agent was called offline. */
   readonly expiryError = new Durations([50, 100, 250, 500, 750, 1_000, 2_500, 10_000]);
-  /** What was told. */
+  /** What happened. */
   readonly events = new EventCounts();
   readonly http = new HttpRequests();
   readonly #clock: Clock;

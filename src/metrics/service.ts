@@ -1,4 +1,5 @@
-import type { ClusterSummary, Readiness, Summary } from "../status.ts";
+import type { ClusterSummary } from "../cluster/summary.ts";
+import type { Readiness, Summary } from "../status.ts";
 import type { Registrar } from "../zookeeper/registrar.ts";
 import type { Series } from "./series.ts";
 

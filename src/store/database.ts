@@ -149,7 +149,11 @@ export class Database {
       const state = untold ? UNTOLD : online ? 1 : 0;
       agent.run(ip, storable(asset), storable(version), storable(apps), state, lastSeenMs, sinceMs);
     }
-    for (let at = 0; at < events.length; at += EVENT_WIDTH) event.run(...events.slice(at, at + EVENT_WIDTH));
+    for (let at = 0; at < events.length; at += EVENT_WIDTH) {
+      // Nobody is told of an audit, so there is nothing left to send.
+      const done = events[at + 1] === "audit" ? 1 : 0;
+      event.run(...events.slice(at, at + EVENT_WIDTH), done);
+    }
     this.#added += events.length / EVENT_WIDTH;
     for (const id of sent) markSent.run(id);
     for (const { takenAtMs, source, origin, body } of catalogs) {
@@ -260,9 +264,7 @@ function prepareAll(db: DatabaseSync) {
     ),
     event: prepare(
       db,
-      // Nobody is told of an audit, so there is nothing left to send.
-      `INSERT INTO events (${EVENT_COLUMNS}, sent) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?2 = 'audit')
-       ON CONFLICT (id) DO NOTHING`,
+      `INSERT INTO events (${EVENT_COLUMNS}, sent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
     ),
     markSent: prepare(db, "UPDATE events SET sent = 1 WHERE id = ?"),
     catalog: prepare(db, "INSERT INTO catalogs (taken_at_ms, source, origin, body) VALUES (?, ?, ?, ?)"),

@@ -224,3 +224,19 @@ Deno.test("Access takes the origin of a proxy with TLS that passes Host on", asy
   const answer = await ask(app, "/api/v1/agents/prune", headers, { method: "POST", body: '{"offline_for":"24h"}' });
   assert.equal(answer.status, 200);
 });
+
+Deno.test("Access shows the login page to browsers that come without a login, also by a link from elsewhere", async () => {
+  await using app = await startApp(TOKENS);
+  const browser = { accept: "text/html,*/*;q=0.8", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" };
+  for (const site of ["none", "same-origin", "cross-site", "same-site"]) {
+    const answer = await ask(app, "/", { ...browser, "sec-fetch-site": site });
+    assert.equal(answer.status, 401);
+    assert.equal(answer.headers.get("content-type"), "text/html; charset=utf-8");
+    assert.match(answer.headers.get("content-security-policy") ?? "", /form-action 'self'/);
+    assert.match(answer.body, /<form/);
+  }
+  const cookie = cookieOf((await login(app, OPS)).headers);
+  assert.equal((await ask(app, "/", { ...browser, cookie, "sec-fetch-site": "none" })).status, 200);
+  const framed = { ...browser, cookie, "sec-fetch-dest": "iframe", "sec-fetch-site": "cross-site" };
+  assert.equal((await ask(app, "/", framed)).status, 403);
+});

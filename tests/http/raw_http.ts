@@ -20,14 +20,15 @@ export async function rawRequest(address: Address, request: string): Promise<Raw
   try {
     const bytes = new TextEncoder().encode(request);
     for (let at = 0; at < bytes.length;) at += await connection.write(bytes.subarray(at));
-    return parsed(await new Response(connection.readable).text());
-  } finally {
-    try {
-      connection.close();
-    } catch (cause) {
-      // Reading the stream to its end has closed it.
-      if (!(cause instanceof Deno.errors.BadResource)) throw cause;
+    const decoder = new TextDecoder();
+    const chunk = new Uint8Array(16_384);
+    let text = "";
+    for (let count = await connection.read(chunk); count !== null; count = await connection.read(chunk)) {
+      text += decoder.decode(chunk.subarray(0, count), { stream: true });
     }
+    return parsed(text);
+  } finally {
+    connection.close();
   }
 }
 

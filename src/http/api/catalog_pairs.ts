@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { AppSet } from "../../apps/app_set.ts";
 import type { Catalog } from "../../apps/catalog.ts";
 import { compareVersions } from "../../apps/rollout.ts";
 import { addressRank } from "../../fleet/address.ts";
@@ -26,73 +27,90 @@ const PIECE_LENGTH = 16 * 1024;
 
 /**
  * Reads a stored catalog piece by piece, because several MiB parsed at once would hold beats up. A long job.
+ * @param take gets the addresses of an entry, about a thousand at a time
  * @throws {SyntaxError} when it is not what catalogBody (src/apps/catalog.ts) writes
  */
-export function* pairsOfBody(body: string): Generator<void, CatalogPair[], void> {
-  const pairs: CatalogPair[] = [];
+function* readStored(
+  body: string,
+  take: (entry: { app: string; version: string }, addresses: readonly unknown[]) => void,
+): Generator<void, void, void> {
   if (!body.startsWith('{"result":[') || !body.endsWith("]}")) {
     throw new SyntaxError("a stored catalog is not readable");
   }
   for (let at = body.indexOf(ENTRY_START); at !== -1;) {
     const next = body.indexOf(ENTRY_START, at + 1);
     // Behind an entry there is a comma, behind the last one the end of list and body.
-    const entry = body.slice(at, next === -1 ? -2 : next - 1);
-    const list = entry.indexOf(LIST_START);
-    const head = list === -1 ? undefined : ENTRY.safeParse(JSON.parse(`${entry.slice(0, list)}}`)).data;
-    if (head === undefined) throw new SyntaxError("an entry of a stored catalog is not readable");
-    pairs.push({ ...head, agents: yield* addressesIn(entry.slice(list + LIST_START.length, -2)) });
+    const text = body.slice(at, next === -1 ? -2 : next - 1);
+    const list = text.indexOf(LIST_START);
+    const entry = list === -1 ? undefined : ENTRY.safeParse(JSON.parse(`${text.slice(0, list)}}`)).data;
+    if (entry === undefined) throw new SyntaxError("an entry of a stored catalog is not readable");
+    for (let from = list + LIST_START.length, end = text.length - 2; from < end;) {
+      const cut = text.indexOf('",', from + PIECE_LENGTH);
+      const to = cut === -1 ? end : cut + 1;
+      take(entry, JSON.parse(`[${text.slice(from, to)}]`));
+      from = to + 1;
+      yield;
+    }
     at = next;
-  }
-  return pairs;
-}
-
-/** @param list what stands between the brackets of a list of texts */
-function* addressesIn(list: string): Generator<void, Set<string>, void> {
-  const addresses = new Set<string>();
-  for (let at = 0; at < list.length;) {
-    const cut = list.indexOf('",', at + PIECE_LENGTH);
-    const end = cut === -1 ? list.length : cut + 1;
-    for (const ip of JSON.parse(`[${list.slice(at, end)}]`)) addresses.add(String(ip));
-    at = end + 1;
     yield;
   }
-  yield;
-  return addresses;
 }
 
-/** The same of a catalog in memory. A long job. */
+/**
+ * What a stored catalog says. A long job.
+ * @throws {SyntaxError} when it is not readable
+ */
+export function* pairsOfStored(body: string): Generator<void, CatalogPair[], void> {
+  const pairs = new Pairs();
+  yield* readStored(body, (entry, addresses) => {
+    const agents = pairs.agentsOf(entry);
+    for (const ip of addresses) agents.add(String(ip));
+  });
+  return pairs.list;
+}
+
+/**
+ * How many apps and agents a stored catalog names. A long job.
+ * @throws {SyntaxError} when it is not readable
+ */
+export function* countStored(body: string): Generator<void, { apps: number; agents: number }, void> {
+  const apps = new Set<string>();
+  const agents = new Set<unknown>();
+  yield* readStored(body, ({ app }, addresses) => {
+    apps.add(app);
+    for (const ip of addresses) agents.add(ip);
+  });
+  return { apps: apps.size, agents: agents.size };
+}
+
+/** What a catalog in memory says. A long job. */
 export function* pairsOfCatalog(catalog: Catalog): Generator<void, CatalogPair[], void> {
-  const pairs = new Map<string, { app: string; version: string; agents: Set<string> }>();
+  const pairs = new Pairs();
+  const bySet = new Map<AppSet, Set<string>[]>();
   let handled = 0;
   for (const [ip, set] of catalog.entries()) {
-    for (const [app, version] of set.apps) {
-      const key = keyOf({ app, version });
-      const pair = pairs.get(key);
-      if (pair === undefined) pairs.set(key, { app, version, agents: new Set([ip]) });
-      else pair.agents.add(ip);
-    }
+    const all = bySet.get(set) ?? [...set.apps].map(([app, version]) => pairs.agentsOf({ app, version }));
+    bySet.set(set, all);
+    for (const agents of all) agents.add(ip);
     if (++handled % ADDRESSES_PER_STEP === 0) yield;
   }
-  return [...pairs.values()];
+  return pairs.list;
 }
 
-/** How many apps and agents a catalog names. */
-export interface CatalogCounts {
-  readonly apps: number;
-  readonly agents: number;
-}
+/** Pairs while they are collected. */
+class Pairs {
+  readonly #byKey = new Map<string, CatalogPair & { readonly agents: Set<string> }>();
 
-/** Counts apps and agents. A long job. */
-export function* countPairs(pairs: readonly CatalogPair[]): Generator<void, CatalogCounts, void> {
-  const agents = new Set<string>();
-  let handled = 0;
-  for (const pair of pairs) {
-    for (const ip of pair.agents) {
-      agents.add(ip);
-      if (++handled % ADDRESSES_PER_STEP === 0) yield;
-    }
+  agentsOf({ app, version }: { app: string; version: string }): Set<string> {
+    const key = keyOf({ app, version });
+    const pair = this.#byKey.get(key) ?? { app, version, agents: new Set() };
+    this.#byKey.set(key, pair);
+    return pair.agents;
   }
-  return { apps: new Set(pairs.map(({ app }) => app)).size, agents: agents.size };
+
+  get list(): CatalogPair[] {
+    return [...this.#byKey.values()];
+  }
 }
 
 /** What another catalog says of one version of one app. */

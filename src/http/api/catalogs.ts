@@ -5,16 +5,15 @@ import type { CatalogRow } from "../../store/store.ts";
 import { Problem } from "../problem.ts";
 import type { Call, Route } from "../route.ts";
 import { etagOf, fromStore, json, tagged } from "./answers.ts";
-import {
-  catalogChanges,
-  type CatalogCounts,
-  type CatalogPair,
-  countPairs,
-  pairsOfBody,
-  pairsOfCatalog,
-} from "./catalog_pairs.ts";
+import { catalogChanges, type CatalogPair, countStored, pairsOfCatalog, pairsOfStored } from "./catalog_pairs.ts";
 import { id, NOTHING, read, readBody, readQuery } from "./parameters.ts";
 import type { ApiParts } from "./parts.ts";
+
+/** How many apps and agents a catalog names. */
+interface CatalogCounts {
+  readonly apps: number;
+  readonly agents: number;
+}
 
 /** How many counts are remembered; the history has 20 catalogs. */
 const MAX_COUNTS = 64;
@@ -94,7 +93,7 @@ class CatalogHistory {
   }
 
   #pairs(wanted: Side, rows: readonly CatalogRow[]): Generator<void, CatalogPair[], void> {
-    if (typeof wanted === "number") return pairsOfBody(find(rows, wanted).body);
+    if (typeof wanted === "number") return pairsOfStored(find(rows, wanted).body);
     const { catalog } = this.#parts;
     if (!(catalog instanceof SupervisorCatalog)) {
       throw new Problem(
@@ -111,7 +110,7 @@ class CatalogHistory {
     const key = `${id}:${body.length}`;
     const known = this.#counts.get(key);
     if (known !== undefined) return known;
-    const counts = await this.#read(countBody(body));
+    const counts = await this.#read(countStored(body));
     if (this.#counts.size >= MAX_COUNTS) this.#counts.clear();
     this.#counts.set(key, counts);
     return counts;
@@ -130,10 +129,6 @@ class CatalogHistory {
   #rows(): Promise<CatalogRow[]> {
     return fromStore(this.#parts.store.catalogs());
   }
-}
-
-function* countBody(body: string): Generator<void, CatalogCounts, void> {
-  return yield* countPairs(yield* pairsOfBody(body));
 }
 
 /** The id of the catalog in force: the newest that supervisor gave, unless it was too old at the start. */

@@ -114,7 +114,7 @@ export function readBody<S extends z.ZodObject>({ body }: Call, schema: S): z.ou
     throw new Problem(400, `the body must be a JSON object, ${quoted(body)} came`);
   }
   for (const name of Object.keys(body)) requireKnown(name, schema, "field");
-  return parse(schema, body);
+  return parse(schema, { ...body });
 }
 
 function requireKnown(name: string, { shape }: z.ZodObject, what: "parameter" | "field"): void {
@@ -127,13 +127,10 @@ function requireKnown(name: string, { shape }: z.ZodObject, what: "parameter" | 
   throw new Problem(400, `there is no ${what} ${JSON.stringify(shown)}; ${hint}${list}`, { field: shown });
 }
 
-function parse<S extends z.ZodObject>(schema: S, values: object): z.output<S> {
+function parse<S extends z.ZodObject>(schema: S, values: Readonly<Record<string, unknown>>): z.output<S> {
   const result = schema.safeParse(values);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const name = String(issue?.path[0]);
-  const came = Object.hasOwn(values, name)
-    ? quoted(Object.entries(values).find(([key]) => key === name)?.[1])
-    : "nothing";
-  throw new Problem(400, `${name} must be ${issue?.message}, ${came} came`, { field: name });
+  throw new Problem(400, `${name} must be ${issue?.message}, ${quoted(values[name])} came`, { field: name });
 }

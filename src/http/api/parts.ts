@@ -1,4 +1,5 @@
-import type { LocalCatalog, SupervisorCatalog } from "../../apps/keeper.ts";
+import type { SupervisorCatalog } from "../../apps/keeper.ts";
+import type { LocalCatalog } from "../../apps/local_catalog.ts";
 import type { Clock } from "../../clock.ts";
 import type { Instant } from "../../fleet/agent.ts";
 import type { Fleet } from "../../fleet/fleet.ts";

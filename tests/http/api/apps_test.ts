@@ -36,13 +36,18 @@ Deno.test("GET /apps compares what agents shall run with what they have, whateve
     { app: "toString", wanted: 0, matching: 0, missing: 0, unwanted: 1, versions: [one("3", 0, 0, 1)] },
   ]);
   const offline = await scene.api.get("/api/v1/apps?state=offline");
-  assert.deepEqual([offline.agents, offline.unseen, offline.apps.length], [1, 1, 1]);
+  const wanted = offline.apps.map((each: Record<string, unknown>) => [each.app, each.wanted, each.versions]);
+  assert.deepEqual([offline.agents, offline.unseen], [1, 1]);
+  assert.deepEqual(wanted, [["__proto__", 0, []], ["a", 1, [one("1", 0, 0, 1), one("1.10", 1, 0, 0)]], [
+    ...["constructor", 0, []],
+  ]]);
 });
 
 Deno.test("GET /apps with the local source wants the same of every agent", async () => {
   await using scene = await ApiScene.start("auth.localAppInfo = {'a':'1'}\n");
   assert.deepEqual(await scene.api.get("/api/v1/apps"), {
-    ...{ source: "local", known: true, agents: 0, unseen: 0, unlisted: 0, apps: [] },
+    ...{ source: "local", known: true, agents: 0, unseen: 0, unlisted: 0 },
+    apps: [{ app: "a", wanted: 0, matching: 0, missing: 0, unwanted: 0, versions: [] }],
   });
   scene.pass(2_000);
   scene.beat({ ip: "10.0.0.1", apps: '{"a":"1"}' });

@@ -32,37 +32,42 @@ interface Document {
  */
 export class DocumentedApi {
   readonly document: Document;
-  /** What was answered so far, as `GET /api/v1/agents 200`. */
-  readonly seen = new Set<string>();
   readonly #url: string;
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #ajv = new Ajv2020({ strict: false, allErrors: true });
   readonly #validators = new Map<string, ValidateFunction>();
 
-  private constructor(url: string, document: Document) {
+  private constructor(url: string, document: Document, headers: Readonly<Record<string, string>>) {
     this.#url = url;
+    this.#headers = headers;
     this.document = document;
     formats.default(this.#ajv);
     this.#ajv.addSchema(document, "document");
   }
 
-  /** Reads the document of a running service. */
-  static async of({ url }: Pick<TestApp, "url">): Promise<DocumentedApi> {
-    const response = await fetch(`${url}/api/v1/openapi.json`);
+  /**
+   * Reads the document of a running service.
+   * @param headers what is sent with every question, such as a token
+   */
+  static async of(
+    { url }: Pick<TestApp, "url">,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<DocumentedApi> {
+    const response = await fetch(`${url}/api/v1/openapi.json`, { headers });
     assert.equal(response.status, 200);
-    return new DocumentedApi(url, await response.json());
+    return new DocumentedApi(url, await response.json(), headers);
   }
 
   /** Asks, and checks the answer against the document. */
   async ask(path: string, { method = "GET", body, headers = {} }: Question = {}): Promise<Answer> {
     const response = await fetch(this.#url + path, {
       method,
-      headers: { ...headers, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+      headers: { ...(body === undefined ? {} : { "content-type": "application/json" }), ...this.#headers, ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const type = response.headers.get("content-type")?.split(";", 1)[0] ?? "";
     const content = type.endsWith("json") ? await response.json() : await response.text();
     const template = this.#template(new URL(this.#url + path).pathname, method);
-    this.seen.add(`${method} ${template} ${response.status}`);
     this.#check({ template, method, status: response.status, type }, content);
     return { status: response.status, headers: response.headers, body: content };
   }

@@ -19,10 +19,15 @@ export class ApiScene implements AsyncDisposable {
     this.clock = clock;
   }
 
-  /** @param config text of conf.properties beside what tests have anyway */
-  static async start(config = ""): Promise<ApiScene> {
+  /**
+   * @param config text of conf.properties beside what tests have anyway
+   * @param dataDir a folder that the test looks into
+   */
+  static async start(config = "", dataDir?: string): Promise<ApiScene> {
     const clock = new FakeClock();
-    const test = await startApp(`agent.grace = 0\nguard.share = 1\n${config}`, { clock });
+    const guard = config.includes("guard.share") ? "" : "guard.share = 1\n";
+    const folder = dataDir === undefined ? {} : { dataDir };
+    const test = await startApp(`agent.grace = 0\n${guard}${config}`, { clock, ...folder });
     try {
       return new ApiScene(test, await DocumentedApi.of(test), clock);
     } catch (cause) {

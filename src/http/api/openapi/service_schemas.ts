@@ -84,11 +84,16 @@ const SUMMARY: Properties = {
   store: object(STORE),
   events: object({
     sinks: list(object({
-      name: word("Where events are told.", ["rabbitmq", "webhook"]),
+      name: word("Where events are told: on RabbitMQ, or to the webhook.", ["mq", "webhook"]),
       queued: count("Events that wait."),
+      oldest_at_ms: orNull(epochMs("When the oldest of them happened")),
       delivered: count("Events that were told."),
-      dropped: count("Events that were given up."),
-      failures: count("Tries that failed."),
+      messages: count("Messages in which they were told."),
+      retries: count("Tries that failed and were repeated."),
+      dropped: object({
+        overflow: count("Events that were given up, because too many waited."),
+        refused: count("Events that the other side will never take."),
+      }),
     })),
   }),
   cluster: {

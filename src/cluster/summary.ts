@@ -1,0 +1,52 @@
+import type { ClusterStatus } from "./cluster.ts";
+
+/** How this instance stands among the others, as `/api/v1/summary` tells it. */
+export interface ClusterSummary {
+  readonly enabled: true;
+  /** Whether everything that the others know is known here. */
+  readonly caught_up: boolean;
+  /** Whether agents are called offline when they are due; not while others may know more. */
+  readonly settled: boolean;
+  /** The instance that tells events; null while none is known to. */
+  readonly leader: string | null;
+  readonly leading: boolean;
+  /** How long a record takes through RabbitMQ, or how long the one takes that has not come yet. */
+  readonly lag_seconds: number;
+  /** The other instances. */
+  readonly members: readonly {
+    readonly instance: string;
+    readonly version: string;
+    /** By how much this machine's clock is ahead of its clock; null while not measured. */
+    readonly skew_seconds: number | null;
+    readonly seen_seconds: number;
+    /** Digest of its catalog; null while it has none. */
+    readonly catalog: string | null;
+  }[];
+  /** Whether another instance has had another catalog for more than 5 s. */
+  readonly catalog_mismatch: boolean;
+  /** Events that wait to be told by the leader, or by this instance should the leader die. */
+  readonly pending_events: number;
+  /** Records that could not be used since the start. */
+  readonly record_faults: number;
+}
+
+/** @param status undefined where this is the only instance */
+export function clusterSummary(status: ClusterStatus | undefined): { readonly enabled: false } | ClusterSummary {
+  if (status === undefined) return { enabled: false };
+  const { caughtUp, settled, leader, leading, lagSeconds, members, catalogMismatch, pendingEvents, faults } = status;
+  return {
+    ...{ enabled: true, caught_up: caughtUp, settled, leader: leader ?? null, leading },
+    lag_seconds: rounded(lagSeconds, 3),
+    members: members.map(({ instance, version, skewSeconds, seenSeconds, catalog }) => ({
+      ...{ instance, version, catalog: catalog ?? null },
+      skew_seconds: skewSeconds === undefined ? null : rounded(skewSeconds, 3),
+      seen_seconds: rounded(seenSeconds, 1),
+    })),
+    ...{ catalog_mismatch: catalogMismatch, pending_events: pendingEvents },
+    record_faults: faults.unknown + faults.unreadable,
+  };
+}
+
+function rounded(value: number, decimals: number): number {
+  return Math.round(value * 10 ** decimals) / 10 ** decimals;
+}
