@@ -1,0 +1,262 @@
+import type { Summary } from "../../src/status.ts";
+import { Balancer } from "../support/balancer.ts";
+import { type BinaryProcess, startBinary } from "../support/binary.ts";
+import { freePort } from "../support/free_port.ts";
+import { ModulePeer } from "../support/module_peer.ts";
+import type { RabbitServer } from "../support/rabbitmq.ts";
+import { TcpProxy } from "../support/tcp_proxy.ts";
+import { waitFor } from "../support/wait_for.ts";
+import { ClusterFleet } from "./cluster_fleet.ts";
+
+/** agent.timeout of the instances, ms: as many beats as with the defaults, ten minutes and a minute, save one. */
+export const TIMEOUT_MS = 20_000;
+/** How often every instance is asked who is offline, ms. */
+const POLL_MS = 300;
+/** How long a change may take until it is listed everywhere, ms. */
+const LATE_MS = 1_000;
+/** How often a module calls, ms. */
+const CALL_MS = 200;
+/** The most rows of a page. */
+const PAGE = 1_000;
+
+interface Row {
+  readonly ip: string;
+  readonly state: string;
+}
+
+/** One instance of the executable, which reaches RabbitMQ by way of a proxy. */
+export class ClusterMember {
+  readonly port = freePort();
+  readonly proxy: TcpProxy;
+  readonly #httpPort = freePort();
+  readonly #dataDir: string;
+  readonly #rabbit: RabbitServer;
+  #process: BinaryProcess | undefined;
+  /** Whether it neither runs nor answers by the will of the test. */
+  isAway = false;
+
+  constructor(rabbit: RabbitServer, dataDir: string) {
+    this.proxy = new TcpProxy({ hostname: rabbit.host, port: rabbit.port });
+    this.#rabbit = rabbit;
+    this.#dataDir = dataDir;
+  }
+
+  get process(): BinaryProcess {
+    if (this.#process === undefined) throw new Error("the instance does not run");
+    return this.#process;
+  }
+
+  async start(): Promise<void> {
+    this.#process = await startBinary({
+      config: [
+        "mq.ip = 127.0.0.1",
+        `mq.port = ${this.proxy.port}`,
+        `mq.user = ${this.#rabbit.user}`,
+        `mq.password = ${this.#rabbit.password}`,
+        "auth.mode = simple",
+        "auth.localAppInfo = {'app1':'1.0.1'}",
+        `thrift.heartbeat.port = ${this.port}`,
+        `http.port = ${this.#httpPort}`,
+        `data.dir = ${this.#dataDir}`,
+        "cluster.enabled = true",
+        `agent.timeout = ${TIMEOUT_MS}`,
+        "agent.grace = 4s",
+      ].join("\n"),
+    });
+    this.isAway = false;
+  }
+
+  /** Ends it: in order, or as a power failure would. */
+  async end(how: "stop" | "kill"): Promise<void> {
+    this.isAway = true;
+    const process = this.#process;
+    this.#process = undefined;
+    await process?.[how]();
+    await process?.[Symbol.asyncDispose]();
+  }
+
+  pause(): void {
+    this.isAway = true;
+    Deno.kill(this.process.pid, "SIGSTOP");
+  }
+
+  resume(): void {
+    Deno.kill(this.process.pid, "SIGCONT");
+    this.isAway = false;
+  }
+
+  cut(): void {
+    this.proxy.isRefusing = true;
+    this.proxy.cut();
+  }
+
+  mend(): void {
+    this.proxy.isRefusing = false;
+  }
+
+  summary(): Promise<Summary> {
+    return this.#get<Summary>("summary");
+  }
+
+  async isSettled(): Promise<boolean> {
+    const { cluster } = await this.summary();
+    return cluster.enabled && cluster.settled;
+  }
+
+  async isLeading(): Promise<boolean> {
+    const { cluster } = await this.summary();
+    return cluster.enabled && cluster.leading;
+  }
+
+  /** The state of every agent. */
+  async states(query = "state=all"): Promise<ReadonlyMap<string, string>> {
+    const states = new Map<string, string>();
+    for (let after = "";;) {
+      const page = await this.#get<{ agents: Row[]; next: string | null }>(
+        `agents?${query}&size=${PAGE}${after === "" ? "" : `&after=${after}`}`,
+      );
+      for (const { ip, state } of page.agents) states.set(ip, state);
+      if (page.next === null || page.agents.length === 0) return states;
+      after = page.next;
+    }
+  }
+
+  async #get<T>(path: string): Promise<T> {
+    const response = await fetch(`http://127.0.0.1:${this.#httpPort}/api/v1/${path}`);
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+    return await response.json();
+  }
+}
+
+/** Instances of the executable behind a balancer, their fleet, a module that calls, and an oracle that watches. */
+export class ClusterScene implements AsyncDisposable {
+  readonly members: readonly ClusterMember[];
+  readonly fleet: ClusterFleet;
+  /** Agents that were called offline although their beats were answered. */
+  readonly wrongs: string[] = [];
+  readonly calls = { answered: 0, faults: [] as string[] };
+  readonly #balancer: Balancer;
+  readonly #peer: ModulePeer;
+  readonly #folder: string;
+  #ends = false;
+  #watching: Promise<unknown> = Promise.resolve();
+
+  private constructor(
+    members: readonly ClusterMember[],
+    parts: { balancer: Balancer; peer: ModulePeer; folder: string; agents: number },
+  ) {
+    this.members = members;
+    this.#balancer = parts.balancer;
+    this.#peer = parts.peer;
+    this.#folder = parts.folder;
+    this.fleet = new ClusterFleet(parts.balancer, parts.agents);
+  }
+
+  static async start(
+    rabbit: RabbitServer,
+    { agents, random }: { agents: number; random: () => number },
+  ): Promise<ClusterScene> {
+    const folder = await Deno.makeTempDir({ prefix: "hb-cluster-" });
+    const members = [0, 1, 2].map((i) => new ClusterMember(rabbit, `${folder}/${i}`));
+    await Promise.all(members.map((member) => member.start()));
+    const settled = async () => (await Promise.all(members.map((member) => member.isSettled()))).every(Boolean);
+    await waitFor(settled, { timeoutMs: 30_000, what: "the instances to settle" });
+    const balancer = new Balancer(members.map(({ port }) => port), random);
+    const peer = await ModulePeer.connect(rabbit.url);
+    return new ClusterScene(members, { balancer, peer, folder, agents });
+  }
+
+  /** Begins to watch and to call; the fleet must be complete. */
+  watch(): void {
+    this.#watching = Promise.all([this.#watch(), this.#call()]);
+  }
+
+  /** The instance that tells events. */
+  leader(): Promise<ClusterMember> {
+    const leads = async () => {
+      for (const member of this.members) if (!member.isAway && await member.isLeading()) return member;
+      return undefined;
+    };
+    return waitFor(leads, { timeoutMs: 15_000, what: "a leader" });
+  }
+
+  /** Waits until all instances say the same, and the truth, of every agent. */
+  async agreed(what: string, timeoutMs: number): Promise<void> {
+    let difference = "";
+    const truth = async () => {
+      const lists = await Promise.all(this.members.map((member) => member.states()));
+      difference = "";
+      for (const { ip, isAlive } of this.fleet.agents) {
+        const states = lists.map((list) => list.get(ip) ?? "not there");
+        if (states.some((state) => state !== (isAlive ? "online" : "offline"))) {
+          difference = `${ip} (${isAlive ? "alive" : "dead"}) is ${states.join(", ")}`;
+        }
+      }
+      return difference === "";
+    };
+    try {
+      await waitFor(truth, { timeoutMs, what: `the truth everywhere: ${what}` });
+    } catch (cause) {
+      throw new Error(`${difference}\n${this.logs}`, { cause });
+    }
+  }
+
+  get logs(): string {
+    return this.members.map((member, i) => `${i}:\n${member.isAway ? "away" : member.process.logs.join("\n")}`).join(
+      "\n",
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ends = true;
+    await this.#watching;
+    await this.fleet[Symbol.asyncDispose]();
+    await this.#balancer[Symbol.asyncDispose]();
+    await this.#peer[Symbol.asyncDispose]();
+    await Promise.all(this.members.map((member) => member.end("kill")));
+    for (const { proxy } of this.members) await proxy[Symbol.asyncDispose]();
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+
+  async #watch(): Promise<void> {
+    const byIp = new Map(this.fleet.agents.map((agent) => [agent.ip, agent]));
+    while (!this.#ends) {
+      const next = new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      await Promise.all(this.members.map(async (member, i) => {
+        if (member.isAway) return;
+        const askedMs = performance.now();
+        let offline: ReadonlyMap<string, string>;
+        try {
+          offline = await member.states("state=offline");
+        } catch {
+          // It was stopped in this moment.
+          return;
+        }
+        for (const ip of offline.keys()) {
+          const agent = byIp.get(ip);
+          if (agent === undefined) continue;
+          const silentMs = askedMs - agent.answeredMs;
+          const hasBeenBack = agent.isAlive && askedMs - agent.sinceMs > LATE_MS;
+          if (silentMs < TIMEOUT_MS && (hasBeenBack || !agent.isAlive)) {
+            this.wrongs.push(`${ip} at ${i} after ${Math.round(silentMs)} ms`);
+          }
+        }
+      }));
+      await next;
+    }
+  }
+
+  async #call(): Promise<void> {
+    for (let i = 0; !this.#ends; i++) {
+      const next = new Promise((resolve) => setTimeout(resolve, CALL_MS));
+      const ip = this.fleet.agents[i % this.fleet.agents.length]?.ip;
+      try {
+        await this.#peer.call("agentInfo", { ip });
+        this.calls.answered++;
+      } catch (cause) {
+        this.calls.faults.push(String(cause));
+      }
+      await next;
+    }
+  }
+}
