@@ -1,7 +1,9 @@
 import { beat, type BeatAddress } from "../support/beat_client.ts";
 
 /** How often each agent beats, ms. */
-export const INTERVAL_MS = 2_500;
+export const INTERVAL_MS = 5_000;
+/** The most beats under way: a busy machine gets fewer beats, not more open files. */
+const MAX_UNDER_WAY = 500;
 /** How often those that are due are made to beat, ms. */
 const TICK_MS = 25;
 
@@ -55,7 +57,7 @@ export class ClusterFleet implements AsyncDisposable {
     const due = Math.floor((performance.now() - this.#startedMs) / INTERVAL_MS * this.agents.length);
     for (; this.#sent < due; this.#sent++) {
       const agent = this.agents[this.#sent % this.agents.length];
-      if (agent === undefined || !agent.isAlive) continue;
+      if (agent === undefined || !agent.isAlive || this.#jobs.size >= MAX_UNDER_WAY) continue;
       const job = this.#beat(agent).finally(() => this.#jobs.delete(job));
       this.#jobs.add(job);
     }
