@@ -12,8 +12,8 @@ export interface SimAgent {
   readonly ip: string;
   /** When its last beat was sent that was answered. */
   answeredMs: number;
-  /** Since when it beats, or does not. */
-  sinceMs: number;
+  /** When the first of them since it lives was answered; undefined before that. */
+  backMs: number | undefined;
   isAlive: boolean;
 }
 
@@ -34,7 +34,7 @@ export class ClusterFleet implements AsyncDisposable {
     this.agents = Array.from({ length: count }, (_, i) => ({
       ip: `10.2.${i >> 8}.${i & 255}`,
       answeredMs: 0,
-      sinceMs: this.#startedMs,
+      backMs: undefined,
       isAlive: true,
     }));
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
@@ -44,7 +44,7 @@ export class ClusterFleet implements AsyncDisposable {
   set(agents: readonly SimAgent[], isAlive: boolean): void {
     for (const agent of agents) {
       agent.isAlive = isAlive;
-      agent.sinceMs = performance.now();
+      agent.backMs = undefined;
     }
   }
 
@@ -68,6 +68,8 @@ export class ClusterFleet implements AsyncDisposable {
     try {
       await beat(this.#address, { ip: agent.ip, asset: `asset ${agent.ip}`, version: "1", apps: '{"app1":"1.0.1"}' });
       agent.answeredMs = Math.max(agent.answeredMs, sentMs);
+      // One that was under way when the agent died is its last.
+      if (agent.isAlive) agent.backMs ??= performance.now();
       this.counts.answered++;
     } catch {
       this.counts.failed++;

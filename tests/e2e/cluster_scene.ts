@@ -237,8 +237,8 @@ export class ClusterScene implements AsyncDisposable {
           const agent = byIp.get(ip);
           if (agent === undefined) continue;
           const silentMs = askedMs - agent.answeredMs;
-          const hasBeenBack = agent.isAlive && askedMs - agent.sinceMs > LATE_MS;
-          if (silentMs < TIMEOUT_MS && (hasBeenBack || !agent.isAlive)) {
+          const { isAlive, backMs = Infinity } = agent;
+          if (silentMs < TIMEOUT_MS && (!isAlive || askedMs - backMs > LATE_MS)) {
             this.wrongs.push(`${ip} at ${i} after ${Math.round(silentMs)} ms`);
           }
         }
