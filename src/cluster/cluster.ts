@@ -44,7 +44,7 @@ const STUCK_MS = 10_000;
 const READ_BACK_MS = 60_000;
 /** How long a newcomer leaves calls to the others, ms. */
 const NEWCOMER_MS = 10_000;
-/** How many rows a record forgets at most. */
+/** How many rows or events a record names at most. */
 const ROWS_PER_RECORD = 10_000;
 /** How many events may wait for their record that they were told. */
 const MAX_TOLD = 100_000;
@@ -138,6 +138,8 @@ export class Cluster {
   #backlogSent = false;
   #leaves = false;
   #wasLeading = false;
+  /** Whether it had heard everybody out at some time since the start. */
+  #wasSettled = false;
   /** Runs that were told which silences there are. */
   readonly #greeted = new Set<string>();
 
@@ -165,7 +167,11 @@ export class Cluster {
       onSettled: (othersWere) => this.#settled(othersWere),
     });
     this.#beatsOut = new BeatsOut({ run, clock, fleet, publish: (content) => this.#stream.publish(content) });
-    this.#pending = new PendingEvents({ tell: options.tell, drop: options.drop, now });
+    this.#pending = new PendingEvents({
+      ...{ now, drop: options.drop },
+      tell: (events) => this.#tell(events),
+      isPresent: (other) => this.#members.isPresent(other),
+    });
     this.#catalogs = new CatalogShare({
       ...{ run, slices, clock, members: this.#members, faults: this.#faults, catalog: options.catalog },
       publish: (catalog) => void this.#publish({ kind: "catalog", catalog }),
@@ -280,12 +286,14 @@ export class Cluster {
   #fallBack(): void {
     this.#leader.resign();
     this.#backlogSent = false;
-    this.#pending.advance(false);
+    this.#pending.lostTouch();
+    this.#pending.advance({ leads: false, isSettled: false });
   }
 
   #settled(othersWere: boolean): void {
     this.#options.log.info("cluster: everybody was heard out");
-    this.#pending.settled(othersWere);
+    if (!this.#wasSettled) this.#pending.settled(othersWere);
+    this.#wasSettled = true;
   }
 
   #mark(): number {
@@ -326,7 +334,15 @@ export class Cluster {
     if (isFull) this.#members.prune();
     const leads = this.#leader.leads;
     this.#noticeLeader(leads);
-    this.#pending.advance(leads && this.#catchUp.phase === "settled");
+    this.#pending.advance({ leads, isSettled: this.#catchUp.phase === "settled" });
+  }
+
+  #tell(events: readonly FleetEvent[]): void {
+    for (let first = 0; first < events.length; first += ROWS_PER_RECORD) {
+      const claimed = events.slice(first, first + ROWS_PER_RECORD).map(({ id, atMs }) => ({ id, atMs }));
+      void this.#publish({ kind: "claimed", events: claimed });
+    }
+    this.#options.tell(events);
   }
 
   #share(): void {
@@ -423,6 +439,8 @@ export class Cluster {
         return;
       case "marker":
         return this.#greet(run);
+      case "claimed":
+        return this.#pending.claimed(record.events, run);
       case "told":
         return this.#pending.told(record.events);
       case "forget":

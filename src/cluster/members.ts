@@ -59,11 +59,17 @@ export class Members {
     const nowMs = this.#options.now();
     const present: PresentMember[] = [];
     for (const { run, marker, seenMs, delays } of this.#byRun.values()) {
-      if (marker === undefined || seenMs === undefined || marker.leaves || nowMs - seenMs > PRESENT_MS) continue;
+      if (marker === undefined || seenMs === undefined || !this.isPresent(run)) continue;
       const skewMs = skewOf(delays);
       present.push({ instance: instanceOf(run), run, marker, skewMs, seenAgoMs: nowMs - seenMs });
     }
     return present.sort((a, b) => a.run < b.run ? -1 : 1);
+  }
+
+  /** Whether a run is there. */
+  isPresent(run: string): boolean {
+    const { marker, seenMs } = this.#byRun.get(run) ?? {};
+    return marker?.leaves === false && seenMs !== undefined && this.#options.now() - seenMs <= PRESENT_MS;
   }
 
   /** By how much this instance's clock is ahead of the clock of a run, ms; undefined as long as that is not measured. */

@@ -3,6 +3,8 @@ import type { ToldEvent } from "./records.ts";
 
 /** How long a new leader waits for what the former one told last, ms. */
 const TAKE_OVER_MS = 2_000;
+/** How long an event waits for a leader that does not know of it before it is told by who does, ms. */
+const UNCLAIMED_MS = 10_000;
 /** How long what was told is remembered, for those who decide the same a little later, ms. */
 const MEMORY_MS = 60_000;
 /** Two instances that see the same at about the same time may stamp it differently, ms. */
@@ -20,6 +22,15 @@ export interface PendingEventsOptions {
   readonly drop: (ids: string[]) => void;
   /** The monotonic clock, ms. */
   readonly now: () => number;
+  /** Whether a run of another instance is there. */
+  readonly isPresent: (run: string) => boolean;
+}
+
+interface Pending {
+  readonly event: FleetEvent;
+  readonly sinceMs: number;
+  /** The run that is about to tell it. */
+  claimedBy: string | undefined;
 }
 
 interface Told {
@@ -29,13 +40,13 @@ interface Told {
 
 /**
  * What this instance knows to have happened and is not told yet. All instances decide alike; one of them, the leader,
- * tells it and says so in the stream, and then the others drop theirs. What a leader did not get to tell before it died,
- * the next one tells.
+ * says in the stream what it is about to tell, tells it, and says so, and then the others drop theirs. What a leader did
+ * not get to tell before it died, the next one tells; what the leader does not know of, who knows of it.
  */
 export class PendingEvents {
   readonly #options: PendingEventsOptions;
   /** By id, the oldest first. */
-  readonly #pending = new Map<string, FleetEvent>();
+  readonly #pending = new Map<string, Pending>();
   /** What was told lately, by kind and address; the oldest first. */
   readonly #told = new Map<string, Told>();
   #leadsSinceMs: number | undefined;
@@ -51,17 +62,15 @@ export class PendingEvents {
     return this.#pending.size;
   }
 
-  /**
-   * Takes what happened, in order: tells it when this instance leads, else keeps it.
-   * @param learnt whether it was found out while this instance had not heard everybody out
-   */
+  /** Takes what happened, in order: tells it when this instance leads, else keeps it. */
   take(events: readonly FleetEvent[]): void {
+    const sinceMs = this.#options.now();
     const dropped: string[] = [];
     for (const event of events) {
       const told = this.#told.get(subjectOf(event.id));
       const isOthers = event.learnt === true && this.#othersTell;
       if (isOthers || (told !== undefined && covers({ id: "", atMs: told.atMs }, event))) dropped.push(event.id);
-      else this.#pending.set(event.id, event);
+      else this.#pending.set(event.id, { event, sinceMs, claimedBy: undefined });
     }
     for (const id of this.#pending.keys()) {
       if (this.#pending.size <= MAX_PENDING) break;
@@ -72,54 +81,80 @@ export class PendingEvents {
     this.#tellAll();
   }
 
+  /** Takes note of what another run is about to tell. */
+  claimed(events: readonly ToldEvent[], run: string): void {
+    for (const pending of this.#covered(events)) pending.claimedBy = run;
+  }
+
   /** Takes note of what was told, by whomever. */
   told(events: readonly ToldEvent[]): void {
     const seenMs = this.#options.now();
-    const bySubject = new Map<string, ToldEvent[]>();
-    for (const event of events) {
-      const subject = subjectOf(event.id);
-      bySubject.set(subject, [...bySubject.get(subject) ?? [], event]);
+    for (const { id, atMs } of events) {
+      const subject = subjectOf(id);
+      const known = this.#told.get(subject);
       this.#told.delete(subject);
-      this.#told.set(subject, { atMs: event.atMs, seenMs });
+      this.#told.set(subject, { atMs: Math.max(atMs, known?.atMs ?? atMs), seenMs });
     }
-    const dropped: string[] = [];
-    for (const event of this.#pending.values()) {
-      if (bySubject.get(subjectOf(event.id))?.some((told) => covers(told, event))) dropped.push(event.id);
-    }
+    const dropped = this.#covered(events).map(({ event }) => event.id);
     for (const id of dropped) this.#pending.delete(id);
     if (dropped.length > 0) this.#options.drop(dropped);
   }
 
-  /** Learns whether this instance may tell; to be called a few times a second. */
-  advance(mayTell: boolean): void {
+  /**
+   * Goes on where only time had to pass; to be called a few times a second.
+   * @param leads whether this instance tells events
+   * @param isSettled whether it has heard everybody out, without which it tells nothing
+   */
+  advance({ leads, isSettled }: { leads: boolean; isSettled: boolean }): void {
     const nowMs = this.#options.now();
     for (const [subject, { seenMs }] of this.#told) {
       if (nowMs - seenMs < MEMORY_MS) break;
       this.#told.delete(subject);
     }
-    if (!mayTell) this.#leadsSinceMs = undefined;
+    if (!leads || !isSettled) this.#leadsSinceMs = undefined;
     else this.#leadsSinceMs ??= nowMs;
     this.#tellAll();
+    if (isSettled && !leads) this.#tell(({ sinceMs }) => nowMs - sinceMs >= UNCLAIMED_MS);
   }
 
   /**
-   * This instance has heard everybody out.
-   * @param othersTell whether there are others who had, all the time, and so tell what this one has learnt just now
+   * This instance has heard everybody out for the first time.
+   * @param othersTell whether there are others who had, all the time, and so have told what this one has just learnt
    */
   settled(othersTell: boolean): void {
     this.#othersTell = othersTell;
-    if (!othersTell || this.#pending.size === 0) return;
-    const dropped = [...this.#pending.keys()];
-    this.#pending.clear();
-    this.#options.drop(dropped);
+    if (!othersTell) return;
+    const dropped = [...this.#pending.values()].filter(({ event }) => event.learnt).map(({ event }) => event.id);
+    for (const id of dropped) this.#pending.delete(id);
+    if (dropped.length > 0) this.#options.drop(dropped);
+  }
+
+  /** What is learnt from now on, it learns because it had lost touch; what was told meanwhile, it has read. */
+  lostTouch(): void {
+    this.#othersTell = false;
+  }
+
+  #covered(events: readonly ToldEvent[]): Pending[] {
+    if (this.#pending.size === 0) return [];
+    const bySubject = Map.groupBy(events, ({ id }) => subjectOf(id));
+    return [...this.#pending.values()].filter(({ event }) =>
+      bySubject.get(subjectOf(event.id))?.some((told) => covers(told, event))
+    );
   }
 
   #tellAll(): void {
     const sinceMs = this.#leadsSinceMs;
-    if (sinceMs === undefined || this.#options.now() - sinceMs < TAKE_OVER_MS || this.#pending.size === 0) return;
-    const events = [...this.#pending.values()];
-    this.#pending.clear();
-    this.#options.tell(events);
+    if (sinceMs !== undefined && this.#options.now() - sinceMs >= TAKE_OVER_MS) this.#tell(() => true);
+  }
+
+  #tell(isDue: (pending: Pending) => boolean): void {
+    if (this.#pending.size === 0) return;
+    const { isPresent, tell } = this.#options;
+    const due = [...this.#pending.values()].filter((pending) =>
+      isDue(pending) && (pending.claimedBy === undefined || !isPresent(pending.claimedBy))
+    );
+    for (const { event } of due) this.#pending.delete(event.id);
+    if (due.length > 0) tell(due.map(({ event }) => event));
   }
 }
 

@@ -53,6 +53,8 @@ export interface SharedCatalog {
 export type ClusterRecord =
   | { readonly kind: "beats"; readonly beats: readonly SharedBeat[] }
   | { readonly kind: "marker"; readonly marker: Marker }
+  /** What is about to be told. */
+  | { readonly kind: "claimed"; readonly events: readonly ToldEvent[] }
   | { readonly kind: "told"; readonly events: readonly ToldEvent[] }
   | { readonly kind: "forget"; readonly rows: readonly ForgottenRow[] }
   | { readonly kind: "guardRelease" }
@@ -88,6 +90,8 @@ export type SharedSilence = z.infer<typeof silence>;
 
 const head = z.object({ v: z.number(), kind: z.string(), run: z.string().min(1).max(512), sent_ms: whole });
 
+const named = z.object({ events: z.array(z.object({ id: z.string(), atMs: z.number() })) });
+
 const BODIES = {
   marker: z.object({
     marker: z.object({
@@ -100,7 +104,8 @@ const BODIES = {
       leaves: z.boolean(),
     }).transform((marker) => ({ ...marker, catalog: marker.catalog })),
   }),
-  told: z.object({ events: z.array(z.object({ id: z.string(), atMs: z.number() })) }),
+  claimed: named,
+  told: named,
   forget: z.object({ rows: z.array(z.object({ ip: z.string(), stampMs: z.number() })) }),
   guardRelease: z.object({}),
   silenceAdd: z.object({ silences: z.array(silence) }),

@@ -192,6 +192,42 @@ const CASES: Cases = {
     assert.equal(peer.replies.length, 0);
   },
 
+  "RabbitMQ is restarted: each goes on alone and says so, and nobody who beat anywhere was offline when they merge":
+    async (
+      rabbit,
+    ) => {
+      await using watcher = await EventConsumer.open(rabbit.url);
+      await using bench = await ClusterBench.start(rabbit, THREE);
+      const [a] = bench.instances as [Instance, Instance, Instance];
+      await using beats = SteadyBeats.start(() => bench.instances, 20);
+      await a.beat("10.0.0.1");
+      await bench.everywhere("the fleet", async (instance) => (await instance.agents()).size === 21);
+      await rabbit.stop();
+      await bench.everywhere("being cut off", ({ app }) => app.cluster?.status.caughtUp === false);
+      // Agents that beat at only one instance each for longer than the timeout.
+      beats.stick();
+      await bench.everywhere("suspects", async (instance) => {
+        const agents = await instance.agents();
+        return [...agents.values()].some(({ state }) => state === "suspect");
+      });
+      await a.beat("10.0.0.2");
+      await rabbit.start();
+      await bench.everywhere("a merge", ({ app }) => app.cluster?.status.settled === true, 40_000);
+      await bench.everywhere("the truth", async (instance) => {
+        const agents = await instance.agents();
+        return agents.size === 22 &&
+          [...agents.values()].every(({ ip, state }) => ip.startsWith("10.0") || state === "online") &&
+          agents.get("10.0.0.1")?.state === "offline";
+      });
+      await waitFor(() => watcher.log.of("agentOffline", "10.0.0.1").length === 1, {
+        timeoutMs: 10_000,
+        what: "the event",
+      });
+      assert.deepEqual(watcher.log.of("agentOffline").filter(({ ip }) => ip?.startsWith("10.1")), []);
+      assert.equal(watcher.log.of("agentOnline").length, 22);
+      assert.ok(bench.log.matching(/cut off from the others/).length >= 3);
+    },
+
   "different catalogs are shown": async (rabbit) => {
     const other = { config: "auth.localAppInfo = {'app1':'2'}" };
     await using bench = await ClusterBench.start(rabbit, [{}, {}, other]);

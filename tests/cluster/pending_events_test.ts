@@ -8,17 +8,19 @@ class Scene {
   readonly clock = new FakeClock();
   readonly told: string[] = [];
   readonly dropped: string[] = [];
+  readonly present = new Set<string>();
   readonly pending = new PendingEvents({
     tell: (events) => this.told.push(...events.map(({ id }) => id)),
     drop: (ids) => this.dropped.push(...ids),
     now: () => this.clock.monotonic(),
+    isPresent: (run) => this.present.has(run),
   });
 
   /** Leads, or does not, for that long. */
-  pass(ms: number, leads: boolean): void {
-    this.pending.advance(leads);
+  pass(ms: number, leads: boolean, isSettled = true): void {
+    this.pending.advance({ leads, isSettled });
     this.clock.advance(ms);
-    this.pending.advance(leads);
+    this.pending.advance({ leads, isSettled });
   }
 }
 
@@ -40,7 +42,7 @@ function event(kind: EventKind, ip: string, { stampMs, atMs = stampMs, sinceMs, 
 Deno.test("PendingEvents tells nothing until it has led for two seconds, then everything in order", () => {
   const scene = new Scene();
   scene.pending.take([event("agentOffline", "10.0.0.1", { stampMs: 1_000 })]);
-  scene.pass(60_000, false);
+  scene.pass(9_999, false);
   scene.pending.take([event("agentOnline", "10.0.0.1", { stampMs: 2_000, sinceMs: 1_500 })]);
   scene.pass(1_999, true);
   assert.deepEqual(scene.told, []);
@@ -95,10 +97,35 @@ Deno.test("PendingEvents leaves what it learnt from others to them, if they were
   assert.equal(scene.dropped.length, 2);
   scene.pending.take([event("agentOffline", "10.0.0.3", { stampMs: 1_000 })]);
   assert.equal(scene.pending.size, 1);
-  scene.pending.settled(false);
+  // From now on it reads what others told while it had lost touch.
+  scene.pending.lostTouch();
   scene.pending.take([event("agentOffline", "10.0.0.4", { stampMs: 1_000, learnt: true })]);
   scene.pass(2_000, true);
   assert.equal(scene.told.length, 2);
+});
+
+Deno.test("PendingEvents tells after ten seconds what the leader does not know of, and nothing while it is not settled", () => {
+  const scene = new Scene();
+  scene.pending.take([event("agentOffline", "10.0.0.1", { stampMs: 1_000 })]);
+  scene.pass(9_999, false);
+  scene.pass(60_000, true, false);
+  assert.deepEqual(scene.told, []);
+  scene.pass(0, false);
+  assert.deepEqual(scene.told, ["agentOffline:10.0.0.1:1000"]);
+});
+
+Deno.test("PendingEvents leaves alone what another run is about to tell, as long as that is there", () => {
+  const scene = new Scene();
+  const claimed = event("agentOffline", "10.0.0.1", { stampMs: 1_000 });
+  scene.present.add("other");
+  scene.pending.take([claimed]);
+  scene.pending.claimed([claimed], "other");
+  scene.pass(20_000, false);
+  scene.pass(20_000, true);
+  assert.deepEqual(scene.told, []);
+  scene.present.clear();
+  scene.pass(0, true);
+  assert.deepEqual(scene.told, [claimed.id]);
 });
 
 Deno.test("PendingEvents keeps the newest 100,000", () => {

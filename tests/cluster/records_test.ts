@@ -29,6 +29,7 @@ const RECORDS: readonly ClusterRecord[] = [
   },
   { kind: "marker", marker: MARKER },
   { kind: "marker", marker: { ...MARKER, catalog: undefined } },
+  { kind: "claimed", events: [{ id: "agentOnline:10.0.0.1:5", atMs: 5 }] },
   { kind: "told", events: [{ id: "agentOnline:10.0.0.1:5", atMs: 5 }] },
   { kind: "forget", rows: [{ ip: "10.0.0.1", stampMs: 5 }] },
   { kind: "guardRelease" },

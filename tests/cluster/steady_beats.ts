@@ -11,6 +11,7 @@ export class SteadyBeats implements AsyncDisposable {
   readonly #ips: readonly string[];
   #turn = 0;
   #ends = false;
+  #sticks = false;
   readonly #running: Promise<void>;
 
   private constructor(instances: () => readonly Instance[], ips: readonly string[]) {
@@ -25,6 +26,11 @@ export class SteadyBeats implements AsyncDisposable {
     return new SteadyBeats(instances, ips);
   }
 
+  /** From now on each agent beats at one and the same instance. */
+  stick(): void {
+    this.#sticks = true;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ends = true;
     await this.#running;
@@ -33,17 +39,17 @@ export class SteadyBeats implements AsyncDisposable {
   async #run(): Promise<void> {
     while (!this.#ends) {
       const next = new Promise((resolve) => setTimeout(resolve, INTERVAL_MS));
-      await Promise.all(this.#ips.map((ip) => this.#beat(ip)));
+      await Promise.all(this.#ips.map((ip, i) => this.#beat(ip, this.#sticks ? i : this.#turn++)));
       await next;
     }
   }
 
   /** An instance that is just stopped is passed over, as a balancer does. */
-  async #beat(ip: string): Promise<void> {
+  async #beat(ip: string, turn: number): Promise<void> {
     const instances = this.#instances();
     for (let tries = 0; tries < instances.length; tries++) {
       try {
-        await instances[this.#turn++ % instances.length]?.beat(ip);
+        await instances[(turn + tries) % instances.length]?.beat(ip);
         return;
       } catch (cause) {
         if (tries === instances.length - 1) this.faults.push(cause);
