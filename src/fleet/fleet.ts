@@ -343,7 +343,8 @@ export class Fleet {
     const returned = agent.state === "offline";
     // Made before the row changes, because it tells how long the agent was away.
     const event = returned ? agentEvent("agentOnline", agent, { at: at.wall, now: at }) : undefined;
-    if (agent.state === "online") this.#interval.add(at.monotonic - agent.lastBeatMs);
+    // While it is behind, beats that came elsewhere are missing.
+    if (agent.state === "online" && !this.isBehind) this.#interval.add(at.monotonic - agent.lastBeatMs);
     this.#updated(agent, beat, at);
     this.#line(agent, coming);
     if (event === undefined) return "beat";

@@ -1,7 +1,7 @@
 import { beat, type BeatAddress } from "../support/beat_client.ts";
 
 /** How often each agent beats, ms. */
-export const INTERVAL_MS = 5_000;
+export const INTERVAL_MS = 4_000;
 /** The most beats under way: a busy machine gets fewer beats, not more open files. */
 const MAX_UNDER_WAY = 500;
 /** How often those that are due are made to beat, ms. */

@@ -6,10 +6,11 @@ import { ModulePeer } from "../support/module_peer.ts";
 import type { RabbitServer } from "../support/rabbitmq.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";
 import { waitFor } from "../support/wait_for.ts";
+import type { EventLog } from "./event_consumer.ts";
 import { ClusterFleet } from "./cluster_fleet.ts";
 
-/** agent.timeout of the instances, ms: time for six beats. */
-export const TIMEOUT_MS = 30_000;
+/** agent.timeout of the instances, ms: time for five beats. */
+const TIMEOUT_MS = 20_000;
 /** How often every instance is asked who is offline, ms. */
 const POLL_MS = 500;
 /** How long a change may take until it is listed everywhere, ms. */
@@ -44,6 +45,11 @@ export class ClusterMember {
   get process(): BinaryProcess {
     if (this.#process === undefined) throw new Error("the instance does not run");
     return this.#process;
+  }
+
+  /** Where its page is. */
+  get url(): string {
+    return `http://127.0.0.1:${this.#httpPort}`;
   }
 
   async start(): Promise<void> {
@@ -122,7 +128,7 @@ export class ClusterMember {
   }
 
   async #get<T>(path: string): Promise<T> {
-    const response = await fetch(`http://127.0.0.1:${this.#httpPort}/api/v1/${path}`);
+    const response = await fetch(`${this.url}/api/v1/${path}`);
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return await response.json();
   }
@@ -135,6 +141,8 @@ export class ClusterScene implements AsyncDisposable {
   /** Agents that were called offline although their beats were answered. */
   readonly wrongs: string[] = [];
   readonly calls = { answered: 0, faults: [] as string[] };
+  /** What is being done, for messages. */
+  phase = "";
   readonly #balancer: Balancer;
   readonly #peer: ModulePeer;
   readonly #folder: string;
@@ -161,7 +169,7 @@ export class ClusterScene implements AsyncDisposable {
     await Promise.all(members.map((member) => member.start()));
     const settled = async () => (await Promise.all(members.map((member) => member.isSettled()))).every(Boolean);
     await waitFor(settled, { timeoutMs: 30_000, what: "the instances to settle" });
-    const balancer = new Balancer(members.map(({ port }) => port), random);
+    const balancer = new Balancer(members.map(({ port, url }) => ({ port, check: `${url}/readyz` })), random);
     const peer = await ModulePeer.connect(rabbit.url);
     return new ClusterScene(members, { balancer, peer, folder, agents });
   }
@@ -190,6 +198,17 @@ export class ClusterScene implements AsyncDisposable {
       if (performance.now() > deadline) throw new Error(`${what}: after ${timeoutMs} ms ${difference}\n${this.logs}`);
       // Not more often: to read thousands of rows is work for those that are watched, too.
       await next;
+    }
+  }
+
+  /** Waits until that many events of a kind came, each once. */
+  async told(log: EventLog, kind: string, count: number): Promise<void> {
+    const what = `${count} events ${kind}`;
+    try {
+      await waitFor(() => log.of(kind).length >= count, { timeoutMs: 15_000, what });
+    } catch (cause) {
+      const { cluster } = await this.members[0]!.summary();
+      throw new Error(`${log.of(kind).length} came; ${JSON.stringify(cluster)}\n${this.logs}`, { cause });
     }
   }
 
@@ -239,7 +258,7 @@ export class ClusterScene implements AsyncDisposable {
           const silentMs = askedMs - agent.answeredMs;
           const { isAlive, backMs = Infinity } = agent;
           if (silentMs < TIMEOUT_MS && (!isAlive || askedMs - backMs > LATE_MS)) {
-            this.wrongs.push(`${ip} at ${i} after ${Math.round(silentMs)} ms`);
+            this.wrongs.push(`${this.phase}: ${ip} at ${i} after ${Math.round(silentMs)} ms`);
           }
         }
       }));
@@ -248,14 +267,16 @@ export class ClusterScene implements AsyncDisposable {
   }
 
   async #call(): Promise<void> {
+    let phase = "";
     for (let i = 0; !this.#ends; i++) {
       const next = new Promise((resolve) => setTimeout(resolve, CALL_MS));
       const ip = this.fleet.agents[i % this.fleet.agents.length]?.ip;
       try {
+        phase = this.phase;
         await this.#peer.call("agentInfo", { ip });
         this.calls.answered++;
       } catch (cause) {
-        this.calls.faults.push(String(cause));
+        this.calls.faults.push(`${phase}, ${this.phase}: ${cause}`);
       }
       await next;
     }

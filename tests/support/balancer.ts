@@ -1,27 +1,45 @@
-/** A TCP balancer: each connection goes to one of the targets, chosen at random, or to another one if that refuses. */
+/** How often targets are checked, and how long one may take to answer, ms. */
+const CHECK_MS = 500;
+
+/** One server behind a balancer. */
+export interface BalancerTarget {
+  /** Its port of 127.0.0.1. */
+  readonly port: number;
+  /** What must answer with status 200 for it to get connections; it gets them anyway when none does. */
+  readonly check: string;
+}
+
+/**
+ * A TCP balancer: each connection goes to one of the targets whose check succeeds, chosen at random, or to another one if
+ * that refuses.
+ */
 export class Balancer implements AsyncDisposable {
   readonly hostname = "127.0.0.1";
   readonly port: number;
   readonly #listener: Deno.TcpListener;
-  readonly #targets: readonly number[];
+  readonly #targets: readonly BalancerTarget[];
+  readonly #ready: Set<BalancerTarget>;
+  #isClosed = false;
   readonly #random: () => number;
   readonly #open = new Set<Deno.Conn>();
   readonly #jobs = new Set<Promise<void>>();
 
   /**
    * Listens on a free port of 127.0.0.1.
-   * @param targets ports of 127.0.0.1
    * @param random a number in [0, 1)
    */
-  constructor(targets: readonly number[], random: () => number) {
+  constructor(targets: readonly BalancerTarget[], random: () => number) {
     this.#targets = targets;
+    this.#ready = new Set(targets);
     this.#random = random;
     this.#listener = Deno.listen({ hostname: this.hostname, port: 0 });
     this.port = this.#listener.addr.port;
     this.#track(this.#accept());
+    for (const target of targets) this.#track(this.#watch(target));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     this.#listener.close();
     for (const connection of this.#open) close(connection);
     while (this.#jobs.size > 0) await Promise.all(this.#jobs);
@@ -52,17 +70,37 @@ export class Balancer implements AsyncDisposable {
     }
   }
 
+  async #watch(target: BalancerTarget): Promise<void> {
+    while (!this.#isClosed) {
+      const next = new Promise((resolve) => setTimeout(resolve, CHECK_MS));
+      if (await succeeds(target.check)) this.#ready.add(target);
+      else this.#ready.delete(target);
+      await next;
+    }
+  }
+
   async #connect(): Promise<Deno.Conn | undefined> {
-    const first = Math.floor(this.#random() * this.#targets.length);
-    for (let i = 0; i < this.#targets.length; i++) {
+    const targets = this.#ready.size === 0 ? this.#targets : [...this.#ready];
+    const first = Math.floor(this.#random() * targets.length);
+    for (let i = 0; i < targets.length; i++) {
       try {
-        const port = this.#targets[(first + i) % this.#targets.length] ?? 0;
+        const port = targets[(first + i) % targets.length]?.port ?? 0;
         return await Deno.connect({ hostname: "127.0.0.1", port });
       } catch {
         // It is down, so the next one is tried.
       }
     }
     return undefined;
+  }
+}
+
+async function succeeds(check: string): Promise<boolean> {
+  try {
+    const response = await fetch(check, { signal: AbortSignal.timeout(CHECK_MS) });
+    await response.body?.cancel();
+    return response.status === 200;
+  } catch {
+    return false;
   }
 }
 
