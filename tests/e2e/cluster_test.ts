@@ -65,7 +65,6 @@ Deno.test("elves-heartbeat in three instances: killed, paused, cut off, restarte
   assert.deepEqual(scene.wrongs, []);
   assert.deepEqual(scene.calls.faults, []);
   assert.ok(scene.calls.answered > 50);
-  console.log({ ...fleet.counts, ...scene.calls, repeated: watcher.log.repeated });
 });
 
 /** Lets time pass in which something is broken; the others go on meanwhile. */
