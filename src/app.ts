@@ -123,7 +123,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       },
     });
     lifecycle.push("store", () => store.close());
-    fleet.restore(memory.agents, now(), memory.silences);
+    fleet.restore(memory, now());
 
     const listener: CatalogListener = {
       inForce: ({ body, origin, atMs }) => recorder.catalog({ body, origin, takenAtMs: atMs, source: catalog.source }),
@@ -186,6 +186,8 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       timeoutMs: () => current["agent.timeout"],
       expired: (seconds) => metrics.expiryError.observe(seconds * 1000),
     });
+    // Before there are new events, which would be read as old ones.
+    await stream.restore(store, log);
     recorder.start();
     lifecycle.push("recorder", () => recorder.stop());
     const operations = new Operations({ fleet, catalog, store, recorder, clock, log });
@@ -220,7 +222,6 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       timeoutMs: () => current["agent.timeout"],
       streamClients: () => stream.clients,
     });
-    await stream.restore(store, log);
     const routes: readonly Route[] = [
       ...healthRoutes(status),
       ...loginRoutes(access, loginPage),
