@@ -32,6 +32,12 @@ export interface FleetOptions extends LivenessOptions {
  */
 export type BeatOutcome = "new" | "returned" | "beat" | "full" | "foreign";
 
+/** What is left of a former run. */
+export interface FleetMemory {
+  readonly agents: readonly StoredAgent[];
+  readonly silences: readonly StoredSilence[];
+}
+
 /**
  * The table of all agents and the one place where liveness is decided. It has no timers and no clock: every verb takes
  * the time, brings the states up to that time first, and so answers exactly, whoever asks and whenever.
@@ -98,13 +104,13 @@ export class Fleet {
    * Takes in the rows of a former run, and the silences that are not over; for an empty fleet only. Grace begins, so that
    * agents can show themselves.
    */
-  restore(rows: readonly StoredAgent[], now: Instant, silences: readonly StoredSilence[] = []): void {
+  restore(memory: FleetMemory, now: Instant): void {
     this.#now = now;
-    this.silences.restore(silences, now);
+    this.silences.restore(memory.silences, now);
     this.#liveness.start(now);
-    if (rows.length === 0) this.#warmingUntilMs = now.monotonic + this.#options.graceMs;
-    const agents = restoredAgents(rows, now).sort((a, b) => a.lastBeatMs - b.lastBeatMs);
-    const untold = new Set(rows.filter((row) => row.untold).map(({ ip }) => ip));
+    if (memory.agents.length === 0) this.#warmingUntilMs = now.monotonic + this.#options.graceMs;
+    const agents = restoredAgents(memory.agents, now).sort((a, b) => a.lastBeatMs - b.lastBeatMs);
+    const untold = new Set(memory.agents.filter((row) => row.untold).map(({ ip }) => ip));
     for (const agent of agents) {
       this.#appMaps.add(agent);
       this.#table.add(agent);

@@ -71,16 +71,6 @@ export class Silences {
     return this.#active.length;
   }
 
-  /** The active one with this id. */
-  get(id: string): Silence | undefined {
-    return this.#byId.get(id);
-  }
-
-  /** The one that an agent is under. */
-  find(agent: Agent): Silence | undefined {
-    return agent.silence;
-  }
-
   /**
    * Begins one.
    * @throws {SilenceError} when it cannot be
