@@ -237,6 +237,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     });
     lifecycle.push("metrics", () => metrics.stop());
     http.start({ routes, loginPage });
+    lifecycle.push("changes over HTTP", () => http.refuseChanges());
 
     const pulse: Pulse = {
       judgedUntilMs: () => recorder.judgedUntilMs,
