@@ -96,7 +96,7 @@ export class CatalogPanel {
       held === null ? null : h(
         "tr",
         { class: "held" },
-        h("td", { class: "num" }, timeOf(held.at_ms)),
+        h("td", {}, timeOf(held.at_ms)),
         h("td", {}, h("span", { class: "state suspect" }, t("catalogs.held")), " ", foreign(held.reason, 300)),
         h("td", { class: "num" }, number(held.apps)),
         h("td", { class: "num" }, number(held.agents)),
@@ -133,7 +133,7 @@ function catalogRow(entry, done) {
   return h(
     "tr",
     {},
-    h("td", { class: "num" }, timeOf(taken_at_ms)),
+    h("td", {}, timeOf(taken_at_ms)),
     h("td", {}, foreign(origin), current ? h("span", { class: "mark current" }, t("catalogs.current")) : null),
     h("td", { class: "num" }, number(apps)),
     h("td", { class: "num" }, number(agents)),

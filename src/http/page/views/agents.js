@@ -35,6 +35,7 @@ export function agentsView({ place, summary: known, refresh }) {
   const search = searchField();
   const tabs = STATES.map(tab);
   const form = filterForm();
+  const toggle = h("button", { class: "button filter-toggle", type: "button", on: { click: toggleFilters } });
   const loader = new Loader(
     (signal) => get("agents", { ...query, size: query.size ?? SIZES[0] }, signal),
     show,
@@ -110,12 +111,25 @@ export function agentsView({ place, summary: known, refresh }) {
     );
   }
 
+  function toggleFilters() {
+    form.classList.toggle("open");
+    drawToggle();
+  }
+
+  /** On a phone the filters are folded away, unless one is in force. */
+  function drawToggle() {
+    attribute(toggle, "aria-expanded", String(form.classList.contains("open")));
+    setText(toggle, t("filter.show"));
+  }
+
   function drawQuery() {
     if (document.activeElement !== search) search.value = query.q ?? "";
     for (const field of form.querySelectorAll("input, select")) {
       if (!(field instanceof HTMLInputElement || field instanceof HTMLSelectElement)) continue;
       if (document.activeElement !== field) field.value = query[field.name] ?? "";
     }
+    if (FILTERS.some((name) => query[name] !== undefined)) form.classList.add("open");
+    drawToggle();
     const clear = form.querySelector(".clear");
     if (clear !== null) attribute(clear, "hidden", !isFiltered());
     for (const { state, link } of tabs) {
@@ -180,6 +194,7 @@ export function agentsView({ place, summary: known, refresh }) {
           { class: "finder" },
           h("div", { class: "search" }, icon("search"), search, h("kbd", { "aria-hidden": "true" }, "/")),
           h("nav", { class: "tabs", "aria-label": t("agents.states") }, ...tabs.map(({ link }) => link)),
+          toggle,
         ),
         form,
         fault.node,
