@@ -78,7 +78,7 @@ export class Fleet {
    * @param peer address of the TCP peer; undefined where it says nothing about the agent, as behind a balancer
    */
   beat(beat: Beat, now: Instant, peer?: string): BeatOutcome {
-    this.#advance(now);
+    this.advance(now);
     const { addressCheck } = this.#options;
     const claims = addressCheck === "off" ? undefined : peer;
     if (claims !== undefined && claims !== beat.ip) {
@@ -95,7 +95,7 @@ export class Fleet {
     this.#updated(known, beat, now);
     this.#liveness.beat(known);
     if (event === undefined) return "beat";
-    this.#entered(known, now.monotonic, now.wall);
+    known.enter(now);
     this.#news.transition(known, event);
     return "returned";
   }
@@ -124,7 +124,11 @@ export class Fleet {
 
   /** Brings every state up to this moment; to be called twice a second at least. */
   advance(now: Instant): void {
-    this.#advance(now);
+    this.#now = now;
+    this.#liveness.advance(now);
+    this.silences.advance(now);
+    this.#news.settle(now.monotonic);
+    this.#forgetOlder(this.#options.retentionMs, "retention");
   }
 
   /** What has changed since this was called the last time: what is to be stored and told. */
@@ -139,13 +143,13 @@ export class Fleet {
 
   /** How many agents there are in each state. */
   counts(now: Instant): Record<AgentState, number> {
-    this.#advance(now);
+    this.advance(now);
     return this.#liveness.counts;
   }
 
   /** What liveness is doing: guard and grace. */
   status(now: Instant): LivenessStatus {
-    this.#advance(now);
+    this.advance(now);
     return this.#liveness.status;
   }
 
@@ -177,7 +181,7 @@ export class Fleet {
 
   /** The agent at a canonical address. */
   get(ip: string, now: Instant): Agent | undefined {
-    this.#advance(now);
+    this.advance(now);
     return this.#table.get(ip);
   }
 
@@ -188,7 +192,7 @@ export class Fleet {
 
   /** The agents that match a query which names an address or an asset: a few, found by index. Newest beat first. */
   find(query: AgentQuery, now: Instant): Agent[] {
-    this.#advance(now);
+    this.advance(now);
     return this.#table.find(query);
   }
 
@@ -197,13 +201,13 @@ export class Fleet {
    * interrupted; beats that come in between change rows in place.
    */
   *list(query: AgentQuery, now: Instant): Generator<void, Agent[], void> {
-    this.#advance(now);
+    this.advance(now);
     return yield* this.#table.list(query);
   }
 
   /** Forgets one agent by hand; a later beat makes it new. @returns whether there was one */
   forget(ip: string, now: Instant): boolean {
-    this.#advance(now);
+    this.advance(now);
     const agent = this.#table.get(ip);
     if (agent !== undefined) this.#forget(agent, "hand");
     return agent !== undefined;
@@ -211,13 +215,13 @@ export class Fleet {
 
   /** Forgets every agent that has been offline for at least this long. @returns how many */
   prune(offlineForMs: number, now: Instant): number {
-    this.#advance(now);
+    this.advance(now);
     return this.#forgetOlder(offlineForMs, "hand");
   }
 
   /** Ends the guard by hand; what is silent goes offline a few a second. @returns whether it was on */
   releaseGuard(now: Instant): boolean {
-    this.#advance(now);
+    this.advance(now);
     return this.#liveness.releaseGuard(now);
   }
 
@@ -226,13 +230,13 @@ export class Fleet {
    * @throws {SilenceError} when it cannot be
    */
   addSilence(wish: NewSilence, { by, now }: { by: string; now: Instant }): Silence {
-    this.#advance(now);
+    this.advance(now);
     return this.silences.add(wish, { by, now });
   }
 
   /** Ends a maintenance window by hand. @returns undefined when there is none with this id */
   removeSilence(id: string, now: Instant): EndedSilence | undefined {
-    this.#advance(now);
+    this.advance(now);
     return this.silences.remove(id);
   }
 
@@ -253,7 +257,7 @@ export class Fleet {
     const agent = new Agent(beat.ip);
     agent.asset = beat.asset;
     compareIdentity(agent, { asset: beat.asset, peer }, { now, timeoutMs: this.#options.timeoutMs });
-    this.#entered(agent, now.monotonic, now.wall);
+    agent.enter(now);
     this.#updated(agent, beat, now);
     this.#table.add(agent);
     this.silences.apply(agent);
@@ -290,22 +294,9 @@ export class Fleet {
   #wentOffline(agent: Agent, atMs: number): void {
     const wall = this.#now.wall - (this.#now.monotonic - atMs);
     const event = agentEvent("agentOffline", agent, { at: wall, now: { monotonic: atMs, wall } });
-    this.#entered(agent, atMs, wall);
+    agent.enter({ monotonic: atMs, wall });
     this.#changes.touch(agent);
     this.#news.transition(agent, event);
-  }
-
-  #entered(agent: Agent, atMs: number, wall: number): void {
-    agent.changedMs = atMs;
-    agent.sinceMs = wall;
-  }
-
-  #advance(now: Instant): void {
-    this.#now = now;
-    this.#liveness.advance(now);
-    this.silences.advance(now);
-    this.#news.settle(now.monotonic);
-    this.#forgetOlder(this.#options.retentionMs, "retention");
   }
 
   #forgetOlder(offlineForMs: number, reason: string): number {
