@@ -154,8 +154,9 @@ export const CATALOGS = z.object({
     taken_at: time,
     source: z.string(),
     origin: z.string().nullable(),
-    apps: z.number(),
-    agents: z.number(),
+    // Null where what is stored cannot be read.
+    apps: z.number().nullable(),
+    agents: z.number().nullable(),
     current: z.boolean(),
   })),
 });
