@@ -48,6 +48,7 @@ export class Silences {
   readonly #byId = new Map<string, Silence>();
   readonly #agents: () => Iterable<Agent>;
   readonly #listener: SilenceListener;
+  /** The soonest end, ms since the epoch: this is all that every beat asks for. */
   #nextEndMs = Infinity;
   /** Agents under a silence that is over; the last is next. */
   #leaving: Agent[] = [];
