@@ -45,3 +45,20 @@ Deno.test("events further back are loaded on request", async () => {
   assert.equal(new Set(keys).size, 250);
   visit.assertQuiet();
 });
+
+Deno.test("events of a whole fleet that comes at once leave the page quick and its list bounded", async () => {
+  await using app = await startApp();
+  await sendBeat(app.beatAddress);
+  await using browser = await TestBrowser.launch();
+  const visit = await browser.open(app.url, { place: "/events" });
+  await visit.counts(".events li", 1);
+  fill(app.app.fleet, 20_000);
+  await visit.shows(".events li", "web-19999");
+  await visit.page.keyboard.press("g");
+  await visit.page.keyboard.press("o");
+  await visit.shows(".tile-online", "20,000");
+  await visit.page.goBack();
+  await visit.shows(".events li", "web-19999");
+  assert.ok(await visit.page.locator(".events li").count() <= 1_000);
+  visit.assertQuiet();
+});

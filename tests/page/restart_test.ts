@@ -37,3 +37,26 @@ Deno.test("page says that it is stale while the service is down, and goes on by 
     await Deno.remove(dataDir, { recursive: true });
   }
 });
+
+Deno.test("page asks for the token when the service comes back with another one", async () => {
+  const dataDir = await Deno.makeTempDir({ prefix: "hb-page-" });
+  const config = (secret: string) => `http.port = ${port}\nhttp.token = ops:${secret}`;
+  const port = freePort();
+  try {
+    await using browser = await TestBrowser.launch();
+    const before = await startApp(config("the-first-secret-of-all"), { dataDir });
+    let visit;
+    try {
+      visit = await browser.open(before.url);
+      await visit.page.fill("#token", "the-first-secret-of-all");
+      await visit.page.keyboard.press("Enter");
+      await visit.shows(".live", "Live");
+    } finally {
+      await before.stop();
+    }
+    await using _after = await startApp(config("quite-another-secret"), { dataDir });
+    await visit.shows("h1", "Log in");
+  } finally {
+    await Deno.remove(dataDir, { recursive: true });
+  }
+});
