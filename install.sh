@@ -30,7 +30,7 @@ V8_FLAGS=--v8-flags=--max-semi-space-size=4,--heap-growing-percent=30
 
 # What the executable may do, for ever: serve and connect, read its files, read these variables; nothing else.
 PERMISSIONS=(--no-prompt --allow-net --allow-read --allow-write
-  "--allow-env=JOURNAL_STREAM,NOTIFY_SOCKET,WATCHDOG_USEC,WATCHDOG_PID,NO_COLOR,TERM")
+  "--allow-env=JOURNAL_STREAM,NOTIFY_SOCKET,WATCHDOG_USEC,WATCHDOG_PID,NO_COLOR,TERM,NO_PROXY")
 # Datagram sockets, for systemd's.
 UNSTABLE=--unstable-net
 
@@ -264,8 +264,8 @@ compile() {
   local target=$1
   shift
   [ -z "$RUNTIME" ] || export DENORT_BIN=$RUNTIME
-  cd "$ROOT" && RUST_MIN_STACK=67108864 "$DENO" compile --frozen --no-code-cache "$V8_FLAGS" "${PERMISSIONS[@]}" "$UNSTABLE" \
-    --include dist/build.json --include src/store/worker.ts "$@" --output "$target" src/main.ts
+  cd "$ROOT" && RUST_MIN_STACK=67108864 "$DENO" compile --frozen --no-code-cache "$V8_FLAGS" "${PERMISSIONS[@]}" \
+    "$UNSTABLE" --include dist/build.json --include src/store/worker.ts "$@" --output "$target" src/main.ts
 }
 
 # What `elves-heartbeat version` tells; compiled in beside the sources.
@@ -403,7 +403,7 @@ advise() {
   say "  check  $PREFIX/$NAME check"
   if [ "$SERVICE" = no ]; then
     say "  (set data.dir there to a folder of its own, if this is not the only installation)"
-    if [ -n "$running" ]; then say "  restart it, with SIGTERM and then"; fi
+    [ -z "$running" ] || say "  stop   kill ${running% }"
     say "  start  $PREFIX/$NAME"
   elif systemd_runs && systemctl --quiet is-active "$NAME"; then
     say "  restart the running service: systemctl restart $NAME"

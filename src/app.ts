@@ -127,7 +127,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       },
     });
     lifecycle.push("store", () => store.close());
-    fleet.restore(memory.agents, now(), memory.silences);
+    fleet.restore(memory, now());
 
     const listener: CatalogListener = {
       inForce({ body, origin, atMs }) {
@@ -216,6 +216,8 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       timeoutMs: () => current["agent.timeout"],
       expired: (seconds) => metrics.expiryError.observe(seconds * 1000),
     });
+    // Before there are new events, which would be read as old ones.
+    await stream.restore(store, log);
     if (cluster !== undefined && catalog instanceof SupervisorCatalog) catalog.restate();
     recorder.start();
     lifecycle.push("recorder", () => recorder.stop());
@@ -253,7 +255,6 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       streamClients: () => stream.clients,
       cluster,
     });
-    await stream.restore(store, log);
     const routes: readonly Route[] = [
       ...healthRoutes(status),
       ...loginRoutes(access, loginPage),
@@ -269,6 +270,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     });
     lifecycle.push("metrics", () => metrics.stop());
     http.start({ routes, loginPage });
+    lifecycle.push("changes over HTTP", () => http.refuseChanges());
 
     const pulse: Pulse = {
       judgedUntilMs: () => recorder.judgedUntilMs,

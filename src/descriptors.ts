@@ -1,5 +1,5 @@
 /** Descriptors that the process needs besides those of its beat connections: files, RabbitMQ, ZooKeeper, the page. */
-const OTHER_DESCRIPTORS = 256;
+const OTHER_DESCRIPTORS = 512;
 
 /** A file that can always be opened, and for which Deno asks no permission. */
 const ANY_FILE = "/dev/null";

@@ -175,7 +175,7 @@ export class Operations {
    */
   async backup(file: string, who: string): Promise<void> {
     await this.#options.store.backup(file);
-    this.#audit({ action: "backup", who, what: file, result: "written" });
+    this.#audit({ action: "backup", who, what: "the database", result: "copied" });
   }
 
   #now(): Instant {

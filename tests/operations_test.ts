@@ -10,6 +10,7 @@ import { Recorder } from "../src/recorder.ts";
 import { Slices } from "../src/slices.ts";
 import type { Store } from "../src/store/store.ts";
 import { Place } from "./store/harness.ts";
+import { settingsOf, startApp } from "./support/app.ts";
 import { FakeClock } from "./support/fake_clock.ts";
 import { fleetOptions } from "./support/fleet_options.ts";
 
@@ -203,5 +204,26 @@ Deno.test("Operations.backup is audited when the copy is there, and not when it 
   await bench.operations.backup(file, "anna");
   assert.ok(Deno.statSync(file).size > 0);
   await assert.rejects(bench.operations.backup(file, "anna"), /exists already/);
-  assert.deepEqual(await bench.audits(), [{ action: "backup", who: "anna", what: file, result: "written" }]);
+  assert.deepEqual(await bench.audits(), [{ action: "backup", who: "anna", what: "the database", result: "copied" }]);
+});
+
+Deno.test("App keeps windows over a restart, and audits a reload", async () => {
+  const dataDir = await Deno.makeTempDir({ prefix: "hb-operations-" });
+  try {
+    let id: string | undefined;
+    {
+      await using service = await startApp("", { dataDir });
+      const untilMs = Date.now() + HOUR_MS;
+      id = service.app.operations.addSilence({ asset: "db-*", untilMs }, "anna").id;
+      service.app.reload(settingsOf("agent.timeout = 5m\nzookeeper.outTime = 12345", dataDir));
+    }
+    await using service = await startApp("", { dataDir });
+    assert.deepEqual(service.app.fleet.silences.list.map((silence) => silence.id), [id]);
+    const [reload, ...more] = await service.app.store.events({ kinds: ["audit"] });
+    assert.deepEqual([reload?.details.action, reload?.details.who], ["reload", "local"]);
+    assert.match(String(reload?.details.what), /agent\.timeout/);
+    assert.deepEqual(more.map(({ details }) => details.action), ["silenceAdd"]);
+  } finally {
+    await Deno.remove(dataDir, { recursive: true });
+  }
 });

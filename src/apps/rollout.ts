@@ -13,6 +13,8 @@ export interface VersionRollout {
   matching: number;
   /** All that say they have it. */
   installed: number;
+  /** Of those, the ones that shall not run it. */
+  unwanted: number;
 }
 
 /** How far an app is. An agent with another version than it shall run lacks the one and has the other unwanted. */
@@ -37,6 +39,8 @@ export interface AppOnAgent {
   readonly agent: Agent;
   readonly wanted: string | undefined;
   readonly installed: string | undefined;
+  /** Whether it has a version that it shall not run. */
+  readonly isUnwanted: boolean;
 }
 
 /** How many agents are looked at between two places where the work may be interrupted. */
@@ -57,6 +61,11 @@ const versionOrder = new Intl.Collator("en", { numeric: true });
 export function compareVersions(a: string, b: string): number {
   const order = versionOrder.compare(a, b);
   return order !== 0 ? order : a < b ? -1 : a === b ? 0 : 1;
+}
+
+/** What an agent may run; undefined when that is not known, because there is no catalog or it could not be read. */
+export function wantedOf(ip: string, catalog: Catalog | undefined): AppSet | undefined {
+  return catalog === undefined || catalog.unknown.has(ip) ? undefined : catalog.for(ip);
 }
 
 /**
@@ -92,7 +101,7 @@ function* alike(
   const bySet = new Map<AppSet | undefined, Map<string, number>>();
   const kinds: Kind[] = [];
   for (const [i, { ip, appsJson }] of agents.entries()) {
-    const wanted = catalog?.for(ip);
+    const wanted = wantedOf(ip, catalog);
     if (appsJson.length > MAX_SHARED_LENGTH) kinds.push({ wanted, appsJson, count: 1 });
     else {
       const known = bySet.get(wanted) ?? new Map<string, number>();
@@ -138,6 +147,7 @@ class Counts {
       else {
         figures.installed += count;
         if (wanted?.apps.get(app) === version) figures.matching += count;
+        else if (wanted !== undefined) figures.unwanted += count;
       }
       if (++handled % APPS_PER_STEP === 0) yield;
     }
@@ -163,7 +173,10 @@ class Counts {
     let versions = this.#apps.get(app);
     if (versions === undefined) this.#apps.set(app, versions = new Map());
     let figures = versions.get(version);
-    if (figures === undefined) versions.set(version, figures = { version, wanted: 0, matching: 0, installed: 0 });
+    if (figures === undefined) {
+      figures = { version, wanted: 0, matching: 0, installed: 0, unwanted: 0 };
+      versions.set(version, figures);
+    }
     return figures;
   }
 }
@@ -182,10 +195,12 @@ export function* agentsOfApp(
   const found: AppOnAgent[] = [];
   const name = JSON.stringify(app);
   for (const [i, agent] of agents.entries()) {
-    const wanted = catalog?.for(agent.ip).apps.get(app);
+    const set = wantedOf(agent.ip, catalog);
+    const wanted = set?.apps.get(app);
     // Most are told apart without parsing: the name does not even occur in the text.
     const installed = agent.appsJson.includes(name) ? installedApps(agent.appsJson).get(app) : undefined;
-    if (wanted !== undefined || installed !== undefined) found.push({ agent, wanted, installed });
+    const isUnwanted = set !== undefined && installed !== undefined && installed !== wanted;
+    if (wanted !== undefined || installed !== undefined) found.push({ agent, wanted, installed, isUnwanted });
     if (i % AGENTS_PER_STEP === AGENTS_PER_STEP - 1 || agent.appsJson.length > MAX_SHARED_LENGTH) yield;
   }
   return found;

@@ -50,12 +50,12 @@ async function redraw(terminal: Terminal, { service, query, signal }: Watched): 
     while (!signal.aborted) {
       const window = terminal.size() ?? { columns: 80, rows: 24 };
       try {
-        lines = await screen(terminal, { service, query, signal });
+        lines = await screen(terminal, { service, query, signal }, window);
       } catch (cause) {
         if (signal.aborted) break;
         if (lines === undefined || !mayMend(cause)) throw cause;
         const reason = cut(visible(cause.message.split("\n")[0] ?? ""), window.columns - 1);
-        lines = [styled(terminal, reason, "bad"), ...lines.slice(1)];
+        lines = [styled(terminal, reason, "bad"), ...lines.slice(1, window.rows)];
       }
       const size = `${window.columns}x${window.rows}`;
       const begin = size === drawn ? HOME : CLEAR_SCREEN;
@@ -69,8 +69,11 @@ async function redraw(terminal: Terminal, { service, query, signal }: Watched): 
 }
 
 /** The lines of the screen, as many as fit. */
-async function screen(terminal: Terminal, { service, query, signal }: Watched): Promise<string[]> {
-  const { columns, rows } = terminal.size() ?? { columns: 80, rows: 24 };
+async function screen(
+  terminal: Terminal,
+  { service, query, signal }: Watched,
+  { columns, rows }: { columns: number; rows: number },
+): Promise<string[]> {
   const size = Math.min(1_000, Math.max(1, rows - OTHER_LINES));
   const [summary, { total, agents }] = await Promise.all([
     service.askFor(SUMMARY, "/api/v1/summary", { signal }),

@@ -154,8 +154,9 @@ export const CATALOGS = z.object({
     taken_at: time,
     source: z.string(),
     origin: z.string().nullable(),
-    apps: z.number(),
-    agents: z.number(),
+    // Null where what is stored cannot be read.
+    apps: z.number().nullable(),
+    agents: z.number().nullable(),
     current: z.boolean(),
   })),
 });
@@ -172,13 +173,15 @@ export const DIFF = z.object({
   })),
 });
 
+const part = z.object({ ok: z.boolean(), fault: z.string().nullish() });
+
 /** `/readyz`. */
 export const READINESS = z.object({
   ready: z.boolean(),
   warming: z.boolean(),
-  beats: z.object({ ok: z.boolean() }),
-  mq: z.object({ ok: z.boolean(), fault: z.string().nullable() }),
-  zookeeper: z.object({ ok: z.boolean(), fault: z.string().nullable() }),
-  store: z.object({ ok: z.boolean(), fault: z.string().nullable() }),
-  catalog: z.object({ ok: z.boolean() }),
+  beats: part,
+  mq: part,
+  zookeeper: part,
+  store: part,
+  catalog: part,
 });

@@ -18,8 +18,8 @@ const CATALOG_COLUMNS: readonly Column<CatalogRow>[] = [
   { title: "TAKEN", text: ({ taken_at }) => timeText(taken_at) },
   { title: "SOURCE", text: ({ source }) => source },
   { title: "BY", text: ({ origin }) => origin ?? "-", least: 10 },
-  { title: "APPS", text: ({ apps }) => countText(apps), align: "right" },
-  { title: "AGENTS", text: ({ agents }) => countText(agents), align: "right" },
+  { title: "APPS", text: ({ apps }) => apps === null ? "?" : countText(apps), align: "right" },
+  { title: "AGENTS", text: ({ agents }) => agents === null ? "?" : countText(agents), align: "right" },
   { title: "", text: ({ current }) => current ? "in force" : "", style: () => "good" },
 ];
 

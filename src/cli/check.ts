@@ -135,8 +135,8 @@ async function askReadiness(base: string): Promise<Readiness | undefined> {
 function readinessLine(readiness: Readiness): Line {
   const parts = ["beats", "mq", "zookeeper", "store", "catalog"] as const;
   const faults = parts.filter((part) => !readiness[part].ok).map((part) => {
-    const { fault = null } = readiness[part] as { fault?: string | null };
-    return fault === null ? part : `${part} (${fault})`;
+    const { fault } = readiness[part];
+    return typeof fault === "string" ? `${part} (${fault})` : part;
   });
   const what = "running";
   if (!readiness.ready) return { verdict: "FAULT", what, text: `the service is not ready: ${faults.join(", ")}` };

@@ -79,6 +79,8 @@ export interface Surroundings {
   readonly journal: boolean;
   /** What systemd says to its services; all undefined elsewhere. */
   readonly systemd: SystemdEnvironment;
+  /** Makes fetch go to the service itself, whatever proxy the environment names; the webhooks of `run` may need that. */
+  bypassProxy(): void;
   /** Listens for the signals that ask for a stop from now on; resolves at the first one, with its name. */
   stopped(): Promise<string>;
   /** Calls back whenever the configuration shall be read again. */

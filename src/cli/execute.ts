@@ -16,6 +16,7 @@ export async function execute(
 ): Promise<number> {
   try {
     const invocation = parseArguments(args, defaultConfig);
+    if (invocation.command.name !== "run") surroundings.bypassProxy();
     const handler = await invocation.command.load();
     return await handler(invocation, surroundings);
   } catch (cause) {

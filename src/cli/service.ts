@@ -1,5 +1,3 @@
-// node:http and not fetch: fetch takes the proxy that http_proxy names for loopback as well, and cannot be told not to.
-import { type IncomingMessage, request } from "node:http";
 import { z } from "zod";
 import { errorText } from "../error_text.ts";
 import { CommandError } from "./command.ts";
@@ -11,10 +9,12 @@ const DEADLINE_MS = 5_000;
 export const LONG_DEADLINE_MS = 30_000;
 /** How long a stream may say nothing before it counts as lost, ms; the service says something every second. */
 const IDLE_MS = 30_000;
-/** The longest answer that is taken, bytes; a page of agents has about 1 MB. */
+/** The longest answer that is taken, characters; a page of agents has about 1 MB. */
 const MAX_ANSWER = 256 * 1024 * 1024;
 
 const ADVICE = "Does it run? systemctl status elves-heartbeat; journalctl -u elves-heartbeat -n 50";
+
+const OTHER_SERVER = "what answered is not this service";
 
 /** The service did not do what was asked. The message says what was tried, what happened and what to do next. */
 export class ServiceError extends CommandError {
@@ -67,14 +67,14 @@ export class Service {
 
   /** Asks for JSON; undefined where the answer is empty. @throws {ServiceError} */
   async ask(path: string, question: Question = {}): Promise<unknown> {
-    const { answer, done } = await this.#send(path, question);
+    const deadline = new Deadline(question);
     try {
-      const text = await this.#text(answer);
+      const text = await textOf(await this.#send(path, question, deadline));
       return text === "" ? undefined : JSON.parse(text);
     } catch (cause) {
-      throw this.#failure(path, question, cause);
+      throw this.#failure(path, question, deadline.reason ?? cause);
     } finally {
-      done();
+      deadline.end();
     }
   }
 
@@ -93,73 +93,47 @@ export class Service {
     throw new ServiceError(`${this.endpoint.base}${detail}\n${advice}`);
   }
 
-  /** Asks for bytes that come piece by piece, each within {@link IDLE_MS}. @throws {ServiceError} also while they are read */
+  /**
+   * Asks for bytes that come piece by piece. Ends quietly when the caller's signal comes.
+   * @throws {ServiceError} also while they are read
+   */
   async *stream(path: string, question: Question = {}): AsyncGenerator<Uint8Array, void, void> {
-    const { answer, done } = await this.#send(path, question);
-    // Only the first piece has a deadline of its own; from here on a silence ends it.
-    done();
-    answer.setTimeout(IDLE_MS, () => answer.destroy(new Error(`it said nothing for ${IDLE_MS / 1000} s`)));
+    const deadline = new Deadline(question);
     try {
-      for await (const chunk of answer) yield chunk;
-      if (!answer.complete) throw new Error("the connection was closed in the middle of the answer");
+      const answer = await this.#send(path, question, deadline);
+      deadline.renew(IDLE_MS);
+      for await (const chunk of answer.body ?? []) {
+        deadline.renew(IDLE_MS);
+        yield chunk;
+      }
     } catch (cause) {
-      if (!question.signal?.aborted) throw this.#failure(path, question, cause);
+      if (!question.signal?.aborted) throw this.#failure(path, question, deadline.reason ?? cause);
     } finally {
-      answer.destroy();
+      deadline.end();
     }
   }
 
-  /** Sends a question and waits for the head of a good answer; `done` ends the deadline. */
-  async #send(path: string, question: Question): Promise<{ answer: IncomingMessage; done: () => void }> {
-    const { deadlineMs = DEADLINE_MS, signal } = question;
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(new Error(`no answer within ${deadlineMs / 1000} s`)), deadlineMs);
-    const done = () => clearTimeout(timer);
-    try {
-      const signals = signal === undefined ? [late.signal] : [late.signal, signal];
-      const answer = await this.#request(path, question, AbortSignal.any(signals));
-      const status = answer.statusCode ?? 0;
-      if ((status >= 200 && status < 300) || status === question.alsoTakes) return { answer, done };
-      throw this.#refusal(status, await this.#text(answer), question);
-    } catch (cause) {
-      done();
-      if (cause instanceof ServiceError) throw cause;
-      throw this.#failure(path, question, late.signal.aborted ? late.signal.reason : cause);
-    }
-  }
-
-  #request(path: string, { method = "GET", query = {}, body, headers }: Question, signal: AbortSignal) {
+  /** Sends a question and waits for the head of a good answer. @throws {ServiceError} when the answer is an error */
+  async #send(path: string, question: Question, { signal }: Deadline): Promise<Response> {
+    const { method = "GET", query = {}, body, headers = {} } = question;
     const url = new URL(path, this.endpoint.base);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }
     const { token } = this.endpoint;
-    const text = body === undefined ? undefined : JSON.stringify(body);
-    return new Promise<IncomingMessage>((resolve, reject) => {
-      const sent = request(url, {
-        method,
-        signal,
-        agent: false,
-        headers: {
-          ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-          ...(text === undefined ? {} : { "content-type": "application/json" }),
-          ...headers,
-        },
-      }, resolve);
-      sent.on("error", reject);
-      sent.end(text);
+    const answer = await fetch(url, {
+      method,
+      signal,
+      redirect: "manual",
+      headers: {
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-  }
-
-  async #text(answer: IncomingMessage): Promise<string> {
-    const chunks: Uint8Array[] = [];
-    let length = 0;
-    for await (const chunk of answer) {
-      chunks.push(chunk);
-      length += chunk.length;
-      if (length > MAX_ANSWER) throw new Error(`the answer is longer than ${MAX_ANSWER} bytes`);
-    }
-    return new TextDecoder().decode(await new Blob(chunks as BlobPart[]).arrayBuffer());
+    if (answer.ok || answer.status === question.alsoTakes) return answer;
+    throw this.#refusal(answer.status, await textOf(answer), question);
   }
 
   /** An answer that is an error. */
@@ -187,15 +161,58 @@ export class Service {
   #failure(path: string, { method = "GET" }: Question, cause: unknown): ServiceError {
     if (cause instanceof ServiceError) return cause;
     const { base, config } = this.endpoint;
-    const code = (cause as { code?: unknown } | undefined)?.code;
     const asked = `${method} ${base}${path}`;
-    if (cause instanceof SyntaxError || (typeof code === "string" && code.startsWith("HPE_"))) {
-      const what = `${asked}: what answered there is not this service (http.host, http.port in ${config})`;
-      return new ServiceError(`${what}\n${ADVICE}`, { cause });
-    }
-    const reason = code === "ECONNREFUSED" ? "nothing listens there" : errorText(cause);
-    return new ServiceError(`${asked} (http.host, http.port in ${config}): ${reason}\n${ADVICE}`, { cause });
+    const where = `(http.host, http.port in ${config})`;
+    const reason = cause instanceof SyntaxError ? OTHER_SERVER : reasonOf(cause);
+    return new ServiceError(`${asked} ${where}: ${reason}\n${ADVICE}`, { cause });
   }
+}
+
+/** How long a question may take, from now on; or until the caller's signal. */
+class Deadline {
+  readonly #late = new AbortController();
+  readonly signal: AbortSignal;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor({ deadlineMs = DEADLINE_MS, signal }: Question) {
+    this.signal = signal === undefined ? this.#late.signal : AbortSignal.any([this.#late.signal, signal]);
+    this.renew(deadlineMs);
+  }
+
+  /** Begins anew. */
+  renew(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#late.abort(new Error(`it said nothing for ${ms / 1000} s`)), ms);
+  }
+
+  /** Nothing is waited for any more; what still comes is not wanted. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#late.abort();
+  }
+
+  /** What passing it is called; undefined as long as it has not passed. */
+  get reason(): unknown {
+    return this.#late.signal.aborted ? this.#late.signal.reason : undefined;
+  }
+}
+
+async function textOf(answer: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of answer.body ?? []) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > MAX_ANSWER) throw new RangeError(`the answer is longer than ${MAX_ANSWER} characters`);
+  }
+  return text + decoder.decode();
+}
+
+/** What fetch says in its own words, such as `error sending request for url (...): client error (Connect): ...`. */
+function reasonOf(cause: unknown): string {
+  const text = cause instanceof Error && cause.cause !== undefined ? errorText(cause.cause) : errorText(cause);
+  if (text.includes("Connection refused")) return "nothing listens there";
+  if (text.includes("client error (SendRequest): invalid")) return OTHER_SERVER;
+  return text.replace(/^error sending request.*client error \(\w+\): /, "");
 }
 
 /** A problem (RFC 9457); undefined when the text is none. */

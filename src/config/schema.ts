@@ -229,6 +229,7 @@ export const SCHEMA = {
   ),
   "http.tokenFile": optional(text, "File that holds the tokens instead of http.token, such as a systemd credential.", {
     freeText: true,
+    live: true,
   }),
   "http.allowedHosts": setting(
     hostNames,

@@ -83,6 +83,12 @@ export class Agent {
     if (beat.version !== this.version) this.version = beat.version;
   }
 
+  /** It has come online, or gone offline, at this moment. */
+  enter(at: Instant): void {
+    this.changedMs = at.monotonic;
+    this.sinceMs = at.wall;
+  }
+
   /** Takes over an app map as it came, and what was read in it. */
   install(apps: string, { json, fault }: InstalledApps): void {
     // One string serves for both where the agent already writes what we would.

@@ -43,6 +43,12 @@ interface Coming {
   readonly isRemote: boolean;
 }
 
+/** What is left of a former run. */
+export interface FleetMemory {
+  readonly agents: readonly StoredAgent[];
+  readonly silences: readonly StoredSilence[];
+}
+
 /**
  * The table of all agents and the one place where liveness is decided. It has no timers and no clock: every verb takes
  * the time, brings the states up to that time first, and so answers exactly, whoever asks and whenever.
@@ -85,7 +91,7 @@ export class Fleet {
    * @param peer address of the TCP peer; undefined where it says nothing about the agent, as behind a balancer
    */
   beat(beat: Beat, now: Instant, peer?: string): BeatOutcome {
-    this.#advance(now);
+    this.advance(now);
     const { addressCheck } = this.#options;
     const claims = addressCheck === "off" ? undefined : peer;
     if (claims !== undefined && claims !== beat.ip) {
@@ -103,7 +109,7 @@ export class Fleet {
    * @returns `old` where a newer one is known
    */
   remoteBeat(beat: RemoteBeat, lastBeatMs: number, now: Instant): BeatOutcome | "old" {
-    this.#advance(now);
+    this.advance(now);
     const peer = this.#options.addressCheck === "off" ? undefined : beat.peer === "" ? beat.ip : beat.peer;
     const known = this.#table.get(beat.ip);
     const at = { monotonic: Math.min(lastBeatMs, now.monotonic), wall: beat.stampMs };
@@ -143,7 +149,7 @@ export class Fleet {
     this.#isCatchingUp = true;
     this.#liveness.catchUp(now, { endGrace });
     if (endGrace) this.#warmingUntilMs = Math.min(this.#warmingUntilMs, now.monotonic);
-    this.#advance(now);
+    this.advance(now);
     this.#isCatchingUp = false;
   }
 
@@ -154,7 +160,7 @@ export class Fleet {
 
   /** Forgets rows that were forgotten by hand elsewhere, unless there was a beat since the one that was the last then. */
   forgetSeen(rows: readonly ForgottenRow[], now: Instant): void {
-    this.#advance(now);
+    this.advance(now);
     for (const { ip, stampMs } of rows) {
       const agent = this.#table.get(ip);
       if (agent !== undefined && Math.floor(agent.lastSeenMs) <= stampMs) this.#forget(agent, "hand");
@@ -163,7 +169,7 @@ export class Fleet {
 
   /** Takes in maintenance windows that began elsewhere. */
   adoptSilences(silences: readonly StoredSilence[], now: Instant): void {
-    this.#advance(now);
+    this.advance(now);
     this.silences.adopt(silences, now);
   }
 
@@ -171,13 +177,13 @@ export class Fleet {
    * Takes in the rows of a former run, and the silences that are not over; for an empty fleet only. Grace begins, so that
    * agents can show themselves.
    */
-  restore(rows: readonly StoredAgent[], now: Instant, silences: readonly StoredSilence[] = []): void {
+  restore(memory: FleetMemory, now: Instant): void {
     this.#now = now;
-    this.silences.restore(silences, now);
+    this.silences.restore(memory.silences, now);
     this.#liveness.start(now);
-    if (rows.length === 0) this.#warmingUntilMs = now.monotonic + this.#options.graceMs;
-    const agents = restoredAgents(rows, now).sort((a, b) => a.lastBeatMs - b.lastBeatMs);
-    const untold = new Set(rows.filter((row) => row.untold).map(({ ip }) => ip));
+    if (memory.agents.length === 0) this.#warmingUntilMs = now.monotonic + this.#options.graceMs;
+    const agents = restoredAgents(memory.agents, now).sort((a, b) => a.lastBeatMs - b.lastBeatMs);
+    const untold = new Set(memory.agents.filter((row) => row.untold).map(({ ip }) => ip));
     for (const agent of agents) {
       this.#appMaps.add(agent);
       this.#table.add(agent);
@@ -191,7 +197,11 @@ export class Fleet {
 
   /** Brings every state up to this moment; to be called twice a second at least. */
   advance(now: Instant): void {
-    this.#advance(now);
+    this.#now = now;
+    this.#liveness.advance(now);
+    this.silences.advance(now);
+    this.#news.settle(now.monotonic);
+    this.#forgetOlder(this.#options.retentionMs, "retention");
   }
 
   /** What has changed since this was called the last time: what is to be stored and told. */
@@ -206,13 +216,13 @@ export class Fleet {
 
   /** How many agents there are in each state. */
   counts(now: Instant): Record<AgentState, number> {
-    this.#advance(now);
+    this.advance(now);
     return this.#liveness.counts;
   }
 
   /** What liveness is doing: guard and grace. */
   status(now: Instant): LivenessStatus {
-    this.#advance(now);
+    this.advance(now);
     return this.#liveness.status;
   }
 
@@ -244,7 +254,7 @@ export class Fleet {
 
   /** The agent at a canonical address. */
   get(ip: string, now: Instant): Agent | undefined {
-    this.#advance(now);
+    this.advance(now);
     return this.#table.get(ip);
   }
 
@@ -255,7 +265,7 @@ export class Fleet {
 
   /** The agents that match a query which names an address or an asset: a few, found by index. Newest beat first. */
   find(query: AgentQuery, now: Instant): Agent[] {
-    this.#advance(now);
+    this.advance(now);
     return this.#table.find(query);
   }
 
@@ -264,13 +274,13 @@ export class Fleet {
    * interrupted; beats that come in between change rows in place.
    */
   *list(query: AgentQuery, now: Instant): Generator<void, Agent[], void> {
-    this.#advance(now);
+    this.advance(now);
     return yield* this.#table.list(query);
   }
 
   /** Forgets one agent by hand; a later beat makes it new. @returns whether there was one */
   forget(ip: string, now: Instant): boolean {
-    this.#advance(now);
+    this.advance(now);
     const agent = this.#table.get(ip);
     if (agent !== undefined) this.#forget(agent, "hand");
     return agent !== undefined;
@@ -278,19 +288,19 @@ export class Fleet {
 
   /** Forgets every agent that has been offline for at least this long. @returns how many */
   prune(offlineForMs: number, now: Instant): number {
-    this.#advance(now);
+    this.advance(now);
     return this.#forgetOlder(offlineForMs, "hand");
   }
 
   /** Those that have been offline for at least this long. */
   offlineFor(offlineForMs: number, now: Instant): Agent[] {
-    this.#advance(now);
+    this.advance(now);
     return this.#liveness.offline.toArray().filter(({ changedMs }) => changedMs <= now.monotonic - offlineForMs);
   }
 
   /** Ends the guard by hand; what is silent goes offline a few a second. @returns whether it was on */
   releaseGuard(now: Instant): boolean {
-    this.#advance(now);
+    this.advance(now);
     return this.#liveness.releaseGuard(now);
   }
 
@@ -299,13 +309,13 @@ export class Fleet {
    * @throws {SilenceError} when it cannot be
    */
   addSilence(wish: NewSilence, { by, now }: { by: string; now: Instant }): Silence {
-    this.#advance(now);
+    this.advance(now);
     return this.silences.add(wish, { by, now });
   }
 
   /** Ends a maintenance window by hand. @returns undefined when there is none with this id */
   removeSilence(id: string, now: Instant): EndedSilence | undefined {
-    this.#advance(now);
+    this.advance(now);
     return this.silences.remove(id);
   }
 
@@ -327,7 +337,7 @@ export class Fleet {
     const agent = new Agent(beat.ip);
     agent.asset = beat.asset;
     compareIdentity(agent, { asset: beat.asset, peer }, { now: at, timeoutMs: this.#options.timeoutMs });
-    this.#entered(agent, at.monotonic, at.wall);
+    agent.enter(at);
     this.#updated(agent, beat, at);
     this.#table.add(agent);
     this.silences.apply(agent);
@@ -348,7 +358,7 @@ export class Fleet {
     this.#updated(agent, beat, at);
     this.#line(agent, coming);
     if (event === undefined) return "beat";
-    this.#entered(agent, at.monotonic, at.wall);
+    agent.enter(at);
     this.#news.transition(agent, event);
     return "returned";
   }
@@ -388,22 +398,9 @@ export class Fleet {
   #wentOffline(agent: Agent, atMs: number): void {
     const wall = this.#now.wall - (this.#now.monotonic - atMs);
     const event = agentEvent("agentOffline", agent, { at: wall, now: { monotonic: atMs, wall } });
-    this.#entered(agent, atMs, wall);
+    agent.enter({ monotonic: atMs, wall });
     this.#changes.touch(agent);
     this.#news.transition(agent, event);
-  }
-
-  #entered(agent: Agent, atMs: number, wall: number): void {
-    agent.changedMs = atMs;
-    agent.sinceMs = wall;
-  }
-
-  #advance(now: Instant): void {
-    this.#now = now;
-    this.#liveness.advance(now);
-    this.silences.advance(now);
-    this.#news.settle(now.monotonic);
-    this.#forgetOlder(this.#options.retentionMs, "retention");
   }
 
   #forgetOlder(offlineForMs: number, reason: string): number {

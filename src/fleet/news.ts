@@ -87,10 +87,12 @@ export class News {
     this.#conflicts.delete(agent);
   }
 
+  /** So many agents are silent at once that the guard holds. */
   guardOn(counts: { silent: number; agents: number }, now: Instant): void {
     this.#changes.emit(serviceEvent("guardOn", now, counts));
   }
 
+  /** The guard holds no more. */
   guardOff({ heldMs, ...details }: GuardOff, now: Instant): void {
     this.#changes.emit(serviceEvent("guardOff", now, { ...details, held_seconds: Math.round(heldMs / 1000) }));
   }

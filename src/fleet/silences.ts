@@ -48,6 +48,7 @@ export class Silences {
   readonly #byId = new Map<string, Silence>();
   readonly #agents: () => Iterable<Agent>;
   readonly #listener: SilenceListener;
+  /** The soonest end, ms since the epoch: this is all that every beat asks for. */
   #nextEndMs = Infinity;
   /** Agents under a silence that is over; the last is next. */
   #leaving: Agent[] = [];
@@ -69,16 +70,6 @@ export class Silences {
   /** How many are active. */
   get size(): number {
     return this.#active.length;
-  }
-
-  /** The active one with this id. */
-  get(id: string): Silence | undefined {
-    return this.#byId.get(id);
-  }
-
-  /** The one that an agent is under. */
-  find(agent: Agent): Silence | undefined {
-    return agent.silence;
   }
 
   /**

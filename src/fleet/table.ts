@@ -1,5 +1,5 @@
 import type { Agent } from "./agent.ts";
-import { addressOrder, compareAddresses, sorted } from "./order.ts";
+import { addressOrder, sorted } from "./order.ts";
 import { type AgentQuery, matches } from "./query.ts";
 
 /** How many rows are looked at between two places where a long job may be interrupted. */
@@ -55,7 +55,7 @@ export class AgentTable {
    */
   *list(query: AgentQuery): Generator<void, Agent[], void> {
     const isNamed = query.ip !== undefined || query.asset !== undefined;
-    const candidates = isNamed ? this.#named(query).sort(compareAddresses) : this.inOrder();
+    const candidates = isNamed ? addressOrder(this.#named(query)) : this.inOrder();
     yield;
     const found: Agent[] = [];
     for (const [i, agent] of candidates.entries()) {

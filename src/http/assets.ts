@@ -35,7 +35,7 @@ export function loginPage(): Response {
 function complete(html: string): string {
   const preload = Object.keys(FILES).filter((path) => path.endsWith(".js") && !TAGGED.has(path))
     .map((path) => `<link rel="modulepreload" href="${FOLDER}/${path}">`).join("\n");
-  return html.replaceAll("{{assets}}", FOLDER).replace("{{preload}}", preload);
+  return html.replaceAll("/assets/-/", `${FOLDER}/`).replace("<!-- preload -->", preload);
 }
 
 function textRoute(path: string, text: string, { type, cache }: { type: string; cache: string }): Route {

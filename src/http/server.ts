@@ -71,6 +71,7 @@ export class HttpServer {
   /** Requests whose answers are not on their way as a whole. */
   #unfinished = 0;
   #onFinished: (() => void) | undefined;
+  #refusesChanges = false;
   #isStopping = false;
 
   constructor(options: HttpServerOptions) {
@@ -90,6 +91,11 @@ export class HttpServer {
     this.#router = new Router(routes);
     this.#loginPage = loginPage;
     this.#open();
+  }
+
+  /** From now on only questions are answered: the stop has begun, and what would be changed might not be stored. */
+  refuseChanges(): void {
+    this.#refusesChanges = true;
   }
 
   /** Closes the port when all answers are on their way, at the latest after a second. */
@@ -201,7 +207,8 @@ export class HttpServer {
   ): Promise<string> {
     // Health checks cost nothing, and a balancer must not take a busy instance for a broken one.
     if (this.#inFlight > MAX_IN_FLIGHT) throw busy("too many requests are under way");
-    if (this.#isStopping) throw busy("the service stops");
+    const isQuestion = request.method === "GET" || request.method === "HEAD";
+    if (this.#isStopping || (this.#refusesChanges && !isQuestion)) throw busy("the service stops");
     const { access } = this.#options;
     access.checkHost(url);
     access.checkOrigin(request, url);

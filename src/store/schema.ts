@@ -46,8 +46,8 @@ const MIGRATIONS: readonly string[] = [
 ];
 
 /**
- * Tables that came later and that builds before them may well not know: they use the file all the same, so these are
- * none of the steps. `who`: as long as `by` it would be a keyword.
+ * Tables that came later and that are none of the steps above: builds that do not know them can still use the file.
+ * The column `who` is what the service calls `by`, which is a word of SQL.
  */
 const EXTRAS = `CREATE TABLE IF NOT EXISTS silences (
    id TEXT PRIMARY KEY,

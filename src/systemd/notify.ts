@@ -26,7 +26,7 @@ export class NotifySocket {
   readonly #log: Logger;
   readonly #target: Deno.UnixAddr | undefined;
   #socket: Deno.DatagramConn | undefined;
-  #last: Promise<void> = Promise.resolve();
+  #last: Promise<boolean> = Promise.resolve(true);
   #waiting = 0;
   #closing = false;
   /** The fault that the log knows of. */
@@ -45,10 +45,10 @@ export class NotifySocket {
     return this.#target !== undefined;
   }
 
-  /** Sends assignments such as `READY=1`. Resolves when that is done, or has failed. */
-  send(...assignments: readonly string[]): Promise<void> {
+  /** Sends assignments such as `READY=1`. Resolves with whether they were taken. */
+  send(...assignments: readonly string[]): Promise<boolean> {
     const target = this.#target;
-    if (target === undefined || this.#waiting >= MAX_WAITING) return Promise.resolve();
+    if (target === undefined || this.#waiting >= MAX_WAITING) return Promise.resolve(false);
     this.#waiting++;
     this.#last = this.#last.then(() => this.#send(target, assignments.join("\n")))
       .finally(() => this.#waiting--);
@@ -63,8 +63,8 @@ export class NotifySocket {
     this.#socket = undefined;
   }
 
-  async #send(target: Deno.UnixAddr, text: string): Promise<void> {
-    if (this.#closing && this.#fault !== undefined) return;
+  async #send(target: Deno.UnixAddr, text: string): Promise<boolean> {
+    if (this.#closing && this.#fault !== undefined) return false;
     let timer: ReturnType<typeof setTimeout> | undefined;
     try {
       this.#socket ??= openDatagram();
@@ -74,11 +74,13 @@ export class NotifySocket {
       });
       await Promise.race([sent, expired]);
       this.#fault = undefined;
+      return true;
     } catch (cause) {
       this.#failed(cause, target.path);
       // A send that still waits ends with its socket; the next message gets a new one.
       this.#socket?.close();
       this.#socket = undefined;
+      return false;
     } finally {
       clearTimeout(timer);
     }

@@ -41,6 +41,7 @@ export class ServiceManager {
   #watchdog: Watchdog | undefined;
   #status = "";
   #isReady = false;
+  #isAnnounced = false;
 
   constructor(environment: SystemdEnvironment, { log, clock, intervals = INTERVALS }: ServiceManagerOptions) {
     this.#environment = environment;
@@ -65,9 +66,12 @@ export class ServiceManager {
     if (!this.#socket.isOpen) return;
     clearInterval(this.#timer);
     this.#isReady = true;
-    this.#status = statusLine(service.summary());
-    void this.#socket.send("READY=1", `STATUS=${this.#status}`);
-    this.#timer = setInterval(() => this.#tell(statusLine(service.summary())), this.#intervals.statusMs);
+    void this.#announce(statusLine(service.summary()));
+    this.#timer = setInterval(() => {
+      const status = statusLine(service.summary());
+      if (this.#isAnnounced) this.#tell(status);
+      else void this.#announce(status);
+    }, this.#intervals.statusMs);
     const periodMs = watchdogPeriodMs(this.#environment, Deno.pid);
     if (periodMs === undefined) return;
     this.#watchdog = new Watchdog(periodMs, {
@@ -104,6 +108,12 @@ export class ServiceManager {
     clearInterval(this.#timer);
     await this.#watchdog?.stop();
     await this.#socket.close();
+  }
+
+  /** Said until it is taken: systemd ends a service that it never hears to be ready. */
+  async #announce(status: string): Promise<void> {
+    this.#status = status;
+    this.#isAnnounced = await this.#socket.send("READY=1", `STATUS=${status}`);
   }
 
   #tell(status: string): void {

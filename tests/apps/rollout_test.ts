@@ -46,6 +46,7 @@ Deno.test("rollout counts what one would count by hand, whatever the names", () 
         wanted: fleet.filter(([ip]) => wants(ip)).length,
         matching: fleet.filter(([ip, pairs]) => wants(ip) && has(pairs)).length,
         installed: fleet.filter(([, pairs]) => has(pairs)).length,
+        unwanted: current === undefined ? 0 : fleet.filter(([ip, pairs]) => has(pairs) && !wants(ip)).length,
       });
     }
     const installations = fleet.reduce((sum, [, pairs]) => sum + pairs.length, 0);
@@ -71,7 +72,7 @@ Deno.test("rollout lists what is wanted and a limited number of what is not", ()
   assert.equal(counted.apps.length, MAX_UNWANTED_PAIRS + 1);
   assert.equal(counted.unlisted, 1, "y");
   assert.deepEqual(counted.apps.find(({ app }) => app === "wanted")?.versions, [
-    { version: "2", wanted: 1, matching: 1, installed: 1 },
+    { version: "2", wanted: 1, matching: 1, installed: 1, unwanted: 0 },
   ]);
 });
 
@@ -79,7 +80,7 @@ Deno.test("rollout counts an app map of any length", () => {
   const long = `{${Array.from({ length: 900 }, (_, n) => `"an-app-with-a-name-${n}":"1"`).join()}}`;
   const { apps } = run(rollout([agent("10.0.0.1", long), agent("10.0.0.2", long)], undefined));
   assert.equal(apps.length, 900);
-  assert.deepEqual(apps[0]?.versions, [{ version: "1", wanted: 0, matching: 0, installed: 2 }]);
+  assert.deepEqual(apps[0]?.versions, [{ version: "1", wanted: 0, matching: 0, installed: 2, unwanted: 0 }]);
 });
 
 Deno.test("countUnseen counts the addresses that no agent has", () => {

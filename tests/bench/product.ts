@@ -56,6 +56,7 @@ auth.mode = simple
 auth.localAppInfo = {${apps.join(",")}}
 thrift.heartbeat.host = 127.0.0.1
 thrift.heartbeat.port = 0
+http.port = 0
 data.dir = ${folder}/data
 `;
 }

@@ -12,8 +12,10 @@ Deno.test("backup writes a database that can be opened, for its owner only", asy
   const file = `${scene.folder}/copy.db`;
   assert.match(await scene.output(`backup ${file}`), /copy\.db: [\d,]+ bytes\n$/);
   assert.equal(Deno.statSync(file).mode! & 0o777, 0o600);
-  using database = new DatabaseSync(file, { readOnly: true });
-  assert.deepEqual(Object.values(database.prepare("PRAGMA integrity_check").get()!), ["ok"]);
+  const database = new DatabaseSync(file, { readOnly: true });
+  const verdict = database.prepare("PRAGMA integrity_check").get();
+  database.close();
+  assert.deepEqual(Object.values(verdict!), ["ok"]);
   assert.deepEqual(files(scene.folder), ["conf.properties", "copy.db"]);
 });
 

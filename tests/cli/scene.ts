@@ -47,6 +47,7 @@ export async function call(args: readonly string[], options: CallOptions = {}): 
     },
     journal: false,
     systemd: { notifySocket: undefined, watchdogUsec: undefined, watchdogPid: undefined },
+    bypassProxy: () => {},
     stopped: () => stopped ?? new Promise(() => {}),
     onReload: () => {},
   };

@@ -72,7 +72,10 @@ const CASES: Cases = {
     await bench.everywhere("one agent", async (instance) => (await instance.agents()).size === 1);
     const answer = await c.request("POST", "silences", { cidr: "10.0.0.0/8", for: "1h" });
     const { id } = await answer.json();
-    await bench.everywhere("the silence", (instance) => instance.app.fleet.silences.get(id) !== undefined);
+    await bench.everywhere(
+      "the silence",
+      (instance) => instance.app.fleet.silences.list.some((silence) => silence.id === id),
+    );
     await c.stop();
     await c.start();
     await c.settled();

@@ -5,6 +5,7 @@ import { type RabbitServer, startRabbit } from "../support/rabbitmq.ts";
 import * as scenes from "./first_round.ts";
 import { Live, LIVE_TEXT } from "./live.ts";
 import { DIALECTS, type Message, ModuleClient } from "./module_client.ts";
+import { operatorScene } from "./operator.ts";
 import { Output } from "./output.ts";
 import { Service } from "./service.ts";
 import { AGENTS, FIRST_CATALOG } from "./small_fleet.ts";
@@ -37,7 +38,7 @@ async function play({ out, stack, signal, once }: Demo): Promise<void> {
   await scenes.beatBeforeCatalog({ out, address, fleet });
   const supervisor = stack.use(await openSupervisor(out, rabbit));
   const module = stack.use(await ModuleClient.open(rabbit.url, { name: "openapi", exchange: EXCHANGE }));
-  const stage: Stage = { out, address, fleet, supervisor, module };
+  const stage: Stage = { out, address, service, fleet, supervisor, module };
   await firstRound(stage);
   if (once || signal.aborted) return;
   showPlaces(out, { rabbit, service });
@@ -76,12 +77,18 @@ async function firstRound(stage: Stage): Promise<void> {
   await scenes.errors(stage);
   await scenes.updatedCatalog(stage);
   await scenes.silentAgent(stage);
+  await operatorScene(stage);
   const { right, wrong } = stage.out.checks;
   stage.out.heading(wrong === 0 ? `All ${right} checks are right.` : `${wrong} of ${right + wrong} checks are WRONG.`);
 }
 
 function showPlaces(out: Output, { rabbit, service }: { rabbit: RabbitServer; service: Service }): void {
   out.heading("It keeps running; try it yourself until Ctrl-C");
+  out.labelled("page", [`http://127.0.0.1:${service.httpPort}/`]);
+  out.labelled("commands", [
+    `dist/elves-heartbeat agents watch --config ${service.configFile}`,
+    `dist/elves-heartbeat help`,
+  ]);
   out.labelled("beats", [`127.0.0.1:${service.port} (Thrift, binary protocol)`]);
   out.labelled("RabbitMQ", [`${rabbit.host}:${rabbit.port}, user ${rabbit.user}, password ${rabbit.password}`]);
   out.labelled("config", [service.configFile]);

@@ -10,15 +10,19 @@ const START_TIMEOUT_MS = 30_000;
 export class Service implements AsyncDisposable {
   readonly configFile: string;
   readonly logFile: string;
+  /** Where beats are taken. */
   readonly port: number;
+  /** Where the page is. */
+  readonly httpPort: number;
   readonly #child: Deno.ChildProcess;
   readonly #logged: Promise<void>;
   #status: Deno.CommandStatus | undefined;
 
-  private constructor(folder: string, port: number) {
+  private constructor(folder: string, { port, httpPort }: Ports) {
     this.configFile = `${folder}/conf.properties`;
     this.logFile = `${folder}/elves-heartbeat.log`;
     this.port = port;
+    this.httpPort = httpPort;
     this.#child = new Deno.Command(BINARY, {
       args: ["run", "--config", this.configFile],
       cwd: folder,
@@ -33,9 +37,21 @@ export class Service implements AsyncDisposable {
   /** Writes the configuration into the folder and starts the program with it. */
   static async start(folder: string, rabbit: RabbitServer): Promise<Service> {
     await requireBinary();
-    const port = freePort();
-    await Deno.writeTextFile(`${folder}/conf.properties`, configuration({ folder, port, rabbit }));
-    return new Service(folder, port);
+    const ports = { port: freePort(), httpPort: freePort() };
+    await Deno.writeTextFile(`${folder}/conf.properties`, configuration({ folder, ports, rabbit }));
+    return new Service(folder, ports);
+  }
+
+  /**
+   * Runs a command of the program against it.
+   * @returns what it printed
+   */
+  async command(...args: readonly string[]): Promise<string> {
+    const command = new Deno.Command(BINARY, { args: [...args, "--config", this.configFile], env: { NO_COLOR: "1" } });
+    const { code, stdout, stderr } = await command.output();
+    const text = new TextDecoder().decode(code === 0 ? stdout : stderr);
+    if (code !== 0) throw new Error(`elves-heartbeat ${args.join(" ")} ended with code ${code}: ${text}`);
+    return text;
   }
 
   /** Waits until it takes beats. */
@@ -67,7 +83,14 @@ export class Service implements AsyncDisposable {
   }
 }
 
-function configuration({ folder, port, rabbit }: { folder: string; port: number; rabbit: RabbitServer }): string {
+interface Ports {
+  readonly port: number;
+  readonly httpPort: number;
+}
+
+function configuration(
+  { folder, ports, rabbit }: { folder: string; ports: Ports; rabbit: RabbitServer },
+): string {
   return `# Written by the demo. Its timeouts are short, so that something happens while one watches.
 mq.ip = ${rabbit.host}
 mq.port = ${rabbit.port}
@@ -78,7 +101,8 @@ mq.exchange = ${EXCHANGE}
 auth.mode = supervisor
 
 thrift.heartbeat.host = 127.0.0.1
-thrift.heartbeat.port = ${port}
+thrift.heartbeat.port = ${ports.port}
+http.port = ${ports.httpPort}
 
 # The default is 10m, for agents that beat every minute.
 agent.timeout = ${AGENT_TIMEOUT_MS / 1000}s

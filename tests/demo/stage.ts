@@ -2,6 +2,7 @@ import type { FleetSimulator } from "../support/fleet_simulator.ts";
 import type { BeatAddress } from "../support/beat_client.ts";
 import type { ModuleClient } from "./module_client.ts";
 import type { Output } from "./output.ts";
+import type { Service } from "./service.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** The topic exchange that all Elves modules share. */
@@ -15,6 +16,7 @@ export const BEAT_INTERVAL_MS = 1_500;
 export interface Stage {
   readonly out: Output;
   readonly address: BeatAddress;
+  readonly service: Service;
   readonly fleet: FleetSimulator;
   readonly supervisor: Supervisor;
   readonly module: ModuleClient;

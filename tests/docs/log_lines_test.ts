@@ -36,7 +36,7 @@ function rows(readme: string): string[] {
   return [...table.matchAll(/^\| `([^`]*)`/gm)].map(([, row = ""]) => row.replace(/ ?\.\.\.$/, ""));
 }
 
-for (const readme of ["README.md"]) {
+for (const readme of ["README.md", "README.zh-CN.md"]) {
   Deno.test(`${readme} explains every log line of level warning and error, and no other`, () => {
     const all = messages();
     const known = rows(readme);

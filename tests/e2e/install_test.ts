@@ -82,6 +82,7 @@ Deno.test("install.sh install replaces the executable while the old one runs", a
   await place.useExecutable("#!/bin/sh\necho elves-heartbeat of the next release\n");
   const output = await place.install();
   assert.match(output, new RegExp(`before still runs \\(process ${running.pid}\\) until it is restarted`));
+  assert.match(output, new RegExp(`^  stop   kill ${running.pid}$`, "m"));
   const next = await run(path, ["version"]);
   assert.equal(next.stdout, "elves-heartbeat of the next release\n");
   (await Deno.connect({ hostname: "127.0.0.1", port: running.port })).close();

@@ -188,7 +188,7 @@ class Comparison {
     this.#clock.advance(down);
     this.#clock.step(clockStep);
     this.#fleet = this.#newFleet();
-    this.#fleet.restore(rows, this.#clock.now, silences);
+    this.#fleet.restore({ agents: rows, silences }, this.#clock.now);
     this.#model.restart(this.#clock.now);
   }
 

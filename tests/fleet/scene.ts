@@ -72,7 +72,7 @@ export class Scene {
   /** A new process begins with these rows. */
   restore(rows: readonly StoredAgent[], silences: readonly StoredSilence[] = []): void {
     this.fleet = new Fleet(this.#options, this.#random);
-    this.fleet.restore(rows, this.clock.now, silences);
+    this.fleet.restore({ agents: rows, silences }, this.clock.now);
     this.fleet.advance(this.clock.now);
   }
 

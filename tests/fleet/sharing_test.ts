@@ -90,7 +90,7 @@ Deno.test("Fleet that stood still is behind from that very moment, if there are 
 
 Deno.test("Fleet ends grace early when others were there all the time", () => {
   const scene = new Scene({ ...OPTIONS, graceMs: 100_000 });
-  scene.fleet.restore([], scene.clock.now);
+  scene.fleet.restore({ agents: [], silences: [] }, scene.clock.now);
   scene.fleet.fallBehind();
   remote(scene, 1, { agoMs: 61_000 });
   scene.pass(1_000);

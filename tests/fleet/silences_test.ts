@@ -321,3 +321,11 @@ Deno.test("Fleet leaves out stored windows that cannot be read, and those that a
   assert.deepEqual(scene.fleet.silences.list.map((each) => each.stored), [stored]);
   assert.equal(silenced(scene, 0), true);
 });
+
+Deno.test("Fleet gives its windows again to a store that lost them", () => {
+  const scene = sceneOf(1);
+  const { stored } = scene.silence(HOUR_MS);
+  scene.fleet.takeChanges();
+  scene.fleet.touchAll();
+  assert.deepEqual(scene.fleet.takeChanges().silences, [stored]);
+});

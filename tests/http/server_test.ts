@@ -275,6 +275,14 @@ Deno.test("HttpServer answers what is under way before it stops, and waits for n
   await assert.rejects(Deno.connect(address), Deno.errors.ConnectionRefused);
 });
 
+Deno.test("HttpServer answers questions but changes nothing once the stop has begun", async () => {
+  await using server = new Server(ECHO);
+  server.http.refuseChanges();
+  const refused = await fetch(`${server.url}/items/7`, { method: "DELETE" });
+  assert.deepEqual([refused.status, (await refused.json()).detail], [503, "the service stops"]);
+  assert.equal((await get(server.address, "/items/7")).status, 200);
+});
+
 Deno.test("HttpServer gets its port as soon as it is free, and beats go on until then", async () => {
   const port = freePort();
   const holder = Deno.listen({ hostname: "127.0.0.1", port });

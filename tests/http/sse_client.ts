@@ -14,6 +14,8 @@ export interface Told {
   readonly ip: string;
   readonly asset: string;
   readonly first?: boolean;
+  readonly action?: string;
+  readonly who?: string;
   readonly agents: { readonly total: number; readonly online: number };
   readonly stream_clients: number;
 }

@@ -116,7 +116,7 @@ Deno.test("Status tells of the guard, how many it holds and when it ends at the 
 Deno.test("Status tells of grace and warming while they last", () => {
   const scene = new Scene();
   const bench = new Bench(scene);
-  scene.fleet.restore([], scene.clock.now);
+  scene.fleet.restore({ agents: [], silences: [] }, scene.clock.now);
   assert.deepEqual([bench.summary().warming, bench.summary().grace_until], [true, bench.at(20_000)]);
   assert.equal(bench.status.readiness().warming, true);
   scene.pass(20_000);

@@ -28,6 +28,21 @@ Deno.test("Stream tells a summary at once and every second, and events as they h
   assert.deepEqual([summary.agents.online, summary.stream_clients], [1, 1]);
 });
 
+Deno.test("Stream tells what people do by hand", async () => {
+  await using app = await startApp();
+  await using client = await SseClient.open(`${app.url}/api/v1/stream`);
+  const silence = await fetch(`${app.url}/api/v1/silences`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ cidr: "10.0.0.0/8", for: "1h" }),
+  });
+  assert.equal(silence.status, 201);
+  await silence.body?.cancel();
+  await client.has("event", 1);
+  const audit = client.of("event")[0]!;
+  assert.deepEqual([audit.kind, audit.action, audit.who], ["audit", "silenceAdd", "local"]);
+});
+
 Deno.test("Stream is resumed behind the last event that a client knows, also after a restart of the service", async () => {
   const dataDir = await Deno.makeTempDir({ prefix: "hb-stream-" });
   try {

@@ -18,15 +18,29 @@ Deno.test("NotifySocket sends one datagram for each message, in order", async ()
   assert.deepEqual(log.lines, []);
 });
 
-Deno.test("NotifySocket reaches an abstract socket or says that it cannot", async () => {
+Deno.test("NotifySocket says that nobody listens on an abstract socket, or that this Deno cannot reach it", async () => {
   using log = new MemoryLog();
-  await using listener = await NotifyListener.open({ isAbstract: true });
-  const socket = new NotifySocket(listener.name, log.logger);
+  const name = `@${crypto.randomUUID()}`;
+  const socket = new NotifySocket(name, log.logger);
   await socket.send("READY=1");
-  if (log.lines.length === 0) await listener.next(/^READY=1$/);
-  else assert.match(log.lines[0]!, WARNING);
-  assert.ok(log.lines.length === 0 || log.lines[0]!.includes(listener.name));
   await socket.close();
+  assert.equal(log.matching(WARNING).length, 1);
+  assert.ok(log.lines[0]?.includes(name));
+});
+
+Deno.test({
+  name: "NotifySocket reaches an abstract socket",
+  // Deno 2.4 takes no abstract address, neither here nor in the product.
+  ignore: Deno.version.deno.startsWith("2.4."),
+  async fn() {
+    using log = new MemoryLog();
+    await using listener = await NotifyListener.open({ isAbstract: true });
+    const socket = new NotifySocket(listener.name, log.logger);
+    await socket.send("READY=1");
+    assert.equal(await listener.next(/./), "READY=1");
+    await socket.close();
+    assert.deepEqual(log.lines, []);
+  },
 });
 
 Deno.test("NotifySocket says once that nobody listens, and goes on when somebody does", async () => {

@@ -62,6 +62,25 @@ Deno.test("ServiceManager asks for more time while the service starts, and not w
   assert.deepEqual(listener.told.slice(ready), ["READY=1", line(0)]);
 });
 
+Deno.test("ServiceManager says that the service is ready until somebody hears it, and then no more", async () => {
+  using log = new MemoryLog();
+  const folder = await Deno.makeTempDir();
+  const name = `${folder}/notify`;
+  const manager = new ServiceManager(environment(name), { log: log.logger, clock: systemClock, intervals: OFTEN });
+  const service = new Service();
+  manager.ready(service);
+  await waitFor(() => log.lines.length > 0, { ...PATIENCE, what: "a warning" });
+  {
+    await using listener = await NotifyListener.open({ name });
+    await listener.next(/^READY=1$/);
+    const { summaries } = service;
+    await waitFor(() => service.summaries > summaries + 5, { ...PATIENCE, what: "more looks at the fleet" });
+    assert.deepEqual(listener.told, ["READY=1", line(0)]);
+  }
+  await manager.close();
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("ServiceManager tells the fleet when it has changed", async () => {
   using log = new MemoryLog();
   await using listener = await NotifyListener.open();

@@ -89,22 +89,25 @@ Deno.test("Watchdog of a process whose event loop is blocked is silent", async (
 Deno.test("App shows a pulse as long as its clock moves, without a count of its own knocks", async () => {
   const clock = new StoppableClock();
   await using service = await startApp("", { clock });
-  const { pulse, beats } = service.app;
-  const { log } = service;
-  await using watched = await watch(pulse, { log, periodMs: 600 });
+  const { app: { pulse, beats }, log } = service;
+  let looks = 0;
+  const seen: Pulse = { ...pulse, judgedUntilMs: () => (looks++, pulse.judgedUntilMs()) };
+  await using watched = await watch(seen, { log, periodMs: 600 });
+  const moreLooks = () => {
+    const before = looks;
+    return waitFor(() => looks > before + 3, { ...PATIENCE, what: "more looks" });
+  };
   await watched.isAlive(2);
   assert.equal(beats.stats.connections.total, 0);
 
   clock.stop();
-  await waitFor(() => log.matching(/no sign of life is given, because agents are not judged any more/).length > 0, {
-    ...PATIENCE,
-    what: "a log line",
-  });
+  const standstill = /no sign of life is given, because agents are not judged any more/;
+  await waitFor(() => log.matching(standstill).length > 0, { ...PATIENCE, what: "a log line" });
+  await moreLooks();
   const signs = watched.listener.count(ALIVE);
-  const stood = pulse.judgedUntilMs();
-  clock.start();
-  await waitFor(() => (pulse.judgedUntilMs() ?? 0) > (stood ?? 0), { ...PATIENCE, what: "agents to be judged again" });
+  await moreLooks();
   assert.equal(watched.listener.count(ALIVE), signs);
+  clock.start();
   await watched.isAlive(signs + 1);
 });
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { wantedOf } from "../../apps/rollout.ts";
 import { addressRank, canonicalAddress } from "../../fleet/address.ts";
 import type { Agent, Instant } from "../../fleet/agent.ts";
 import { countUpTo, type Part, type Sort, SORT_KEYS, sortedPart } from "../../fleet/order.ts";
@@ -140,7 +141,7 @@ function showAgent(parts: ApiParts, call: Call): Response {
   const now = instant(clock);
   const agent = fleet.get(addressOf(call), now);
   if (agent === undefined) throw unknownAgent(call);
-  const wanted = catalog.current?.for(agent.ip).json ?? null;
+  const wanted = wantedOf(agent.ip, catalog.current)?.json ?? null;
   const silence = agent.silence === undefined ? null : JSON.stringify(silenceRow(agent.silence));
   return json(agentRow(agent, now, `${marks(agent)},"wanted":${wanted},"silence":${silence}`));
 }

@@ -5,8 +5,8 @@ import { Problem } from "../problem.ts";
 const encoder = new TextEncoder();
 
 /** An answer of ready JSON text. */
-export function json(text: string, status = 200): Response {
-  return new Response(text, { status, headers: { "content-type": "application/json" } });
+export function json(text: string): Response {
+  return new Response(text, { headers: { "content-type": "application/json" } });
 }
 
 /** An answer without content. */
@@ -32,14 +32,18 @@ export async function etagOf(text: string): Promise<string> {
 }
 
 /**
- * Waits for the store.
+ * Waits for the store, or for what is made of something stored.
  * @throws {Problem} 503 that says what is wrong with it
  */
 export async function fromStore<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (cause) {
-    if (!(cause instanceof StoreFault)) throw cause;
-    throw new Problem(503, `the store cannot answer at the moment: ${errorText(cause)}`);
+    if (cause instanceof StoreFault) {
+      throw new Problem(503, `the store cannot answer at the moment: ${errorText(cause)}`);
+    }
+    // A stored catalog that JSON.parse or countStored could not read.
+    if (cause instanceof SyntaxError) throw new Problem(503, `the store is damaged: ${errorText(cause)}`);
+    throw cause;
   }
 }

@@ -63,18 +63,17 @@ function* writeOverview({ fleet, clock, catalog }: ApiParts, state: StateWord): 
   const unseen = yield* countUnseen(all, current);
   const wanted: ReadonlySet<AgentState> = new Set(STATES[state]);
   const { agents, apps, unlisted } = yield* rollout(all.filter((agent) => wanted.has(agent.state)), current);
-  const known = current !== undefined;
-  const head = JSON.stringify({ source: catalog.source, known, agents, unseen, unlisted });
+  const head = JSON.stringify({ source: catalog.source, known: current !== undefined, agents, unseen, unlisted });
   const rows: string[] = [];
   for (const app of apps) {
-    rows.push(JSON.stringify(appRow(app, known)));
+    rows.push(JSON.stringify(appRow(app)));
     yield;
   }
   return `${head.slice(0, -1)},"apps":[${rows.join(",")}]}`;
 }
 
-function appRow({ app, versions }: AppRollout, known: boolean): Record<string, unknown> {
-  const rows = versions.map((version) => versionRow(version, known));
+function appRow({ app, versions }: AppRollout): Record<string, unknown> {
+  const rows = versions.map(versionRow);
   const sum = (key: "wanted" | "matching" | "missing" | "unwanted") => rows.reduce((total, row) => total + row[key], 0);
   return {
     app,
@@ -83,8 +82,7 @@ function appRow({ app, versions }: AppRollout, known: boolean): Record<string, u
   };
 }
 
-function versionRow({ version, wanted, matching, installed }: VersionRollout, known: boolean) {
-  const unwanted = known ? installed - matching : 0;
+function versionRow({ version, wanted, matching, installed, unwanted }: VersionRollout) {
   return { version, wanted, matching, missing: wanted - matching, installed, unwanted };
 }
 
@@ -94,7 +92,7 @@ function* writeApp(parts: ApiParts, question: OneApp & { app: string }): Generat
   const query = { states: new Set<AgentState>(STATES[state]), text: q?.toLowerCase() };
   const agents = yield* parts.fleet.list(query, instant(parts.clock));
   const all = yield* agentsOfApp(app, agents, current);
-  const found = all.filter((each) => isAsked(each, question, current !== undefined));
+  const found = all.filter((each) => isAsked(each, question));
   const rows: string[] = [];
   for (const each of found.slice((page - 1) * size, page * size)) {
     rows.push(JSON.stringify(rowOf(each)));
@@ -103,7 +101,7 @@ function* writeApp(parts: ApiParts, question: OneApp & { app: string }): Generat
   return `{"total":${found.length},"page":${page},"size":${size},"agents":[${rows.join(",")}]}`;
 }
 
-function isAsked({ wanted, installed }: AppOnAgent, { status, version }: OneApp, known: boolean): boolean {
+function isAsked({ wanted, installed, isUnwanted }: AppOnAgent, { status, version }: OneApp): boolean {
   const isVersion = (each: string | undefined) => version === undefined || each === version;
   switch (status) {
     case "missing":
@@ -111,7 +109,7 @@ function isAsked({ wanted, installed }: AppOnAgent, { status, version }: OneApp,
     case "matching":
       return wanted !== undefined && installed === wanted && isVersion(wanted);
     case "unwanted":
-      return known && installed !== undefined && installed !== wanted && isVersion(installed);
+      return isUnwanted && isVersion(installed);
     case "all":
       return isVersion(wanted) || isVersion(installed);
   }

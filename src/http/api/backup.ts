@@ -20,6 +20,13 @@ export function backupRoutes(parts: ApiParts): Route[] {
   return [{ method: "POST", path: "/api/v1/backup", handle: (call) => backup.answer(call) }];
 }
 
+/** A copy that is ready to be sent. */
+interface Copy {
+  readonly file: Deno.FsFile;
+  /** Bytes. */
+  readonly size: number;
+}
+
 /** Makes copies, one at a time, and sends them. */
 class Backup {
   readonly #parts: ApiParts;
@@ -37,19 +44,19 @@ class Backup {
     const copy = this.#copy(call.who);
     const isReady = await isInTime(copy);
     if (!isReady) {
-      copy.then((file) => file.close()).catch(() => {}).finally(free);
+      // Who asked is told now; what comes of it later concerns nobody any more.
+      copy.then(({ file }) => file.close()).catch(() => {}).finally(free);
       throw new Problem(503, `the copy was not ready within ${COPY_TIMEOUT_MS / 1000} s; the disk may hang`);
     }
     try {
-      return await this.#send(await fromStore(copy), free);
+      return this.#send(await fromStore(copy), free);
     } catch (cause) {
       free();
       throw cause;
     }
   }
 
-  async #send(file: Deno.FsFile, onEnd: () => void): Promise<Response> {
-    const { size } = await file.stat();
+  #send({ file, size }: Copy, onEnd: () => void): Response {
     const at = new Date(this.#parts.clock.wall()).toISOString().replace(/\.\d+/, "").replaceAll(/[-:]/g, "");
     return new Response(contentOf(file, onEnd), {
       headers: {
@@ -64,14 +71,15 @@ class Backup {
    * An open copy that has no name any more, so that the system removes it however the sending ends.
    * @throws {StoreFault}
    */
-  async #copy(who: string): Promise<Deno.FsFile> {
+  async #copy(who: string): Promise<Copy> {
     const { operations, dataDir } = this.#parts;
     const path = `${dataDir}/${COPY_FILE}`;
     // A journal that a killed process left would be played back into the new file.
     for (const companion of ["", "-journal", "-wal", "-shm"]) await remove(path + companion);
     try {
       await operations.backup(path, who);
-      return await Deno.open(path);
+      const { size } = await Deno.stat(path);
+      return { file: await Deno.open(path), size };
     } catch (cause) {
       throw faultOf(cause);
     } finally {

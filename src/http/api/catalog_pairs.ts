@@ -47,7 +47,8 @@ function* readStored(
     for (let from = list + LIST_START.length, end = text.length - 2; from < end;) {
       const cut = text.indexOf('",', from + PIECE_LENGTH);
       const to = cut === -1 ? end : cut + 1;
-      take(entry, JSON.parse(`[${text.slice(from, to)}]`));
+      // Without a version it only notes of which agents it is not known what they may run.
+      if (entry.version !== "") take(entry, JSON.parse(`[${text.slice(from, to)}]`));
       from = to + 1;
       yield;
     }

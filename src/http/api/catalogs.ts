@@ -9,11 +9,13 @@ import { catalogChanges, type CatalogPair, countStored, pairsOfCatalog, pairsOfS
 import { id, NOTHING, read, readBody, readQuery } from "./parameters.ts";
 import type { ApiParts } from "./parts.ts";
 
-/** How many apps and agents a catalog names. */
+/** How many apps and agents a catalog names; null when what is stored is not readable, which must not hide the others. */
 interface CatalogCounts {
-  readonly apps: number;
-  readonly agents: number;
+  readonly apps: number | null;
+  readonly agents: number | null;
 }
+
+const UNREADABLE: CatalogCounts = { apps: null, agents: null };
 
 /** How many counts are remembered; the history has 20 catalogs. */
 const MAX_COUNTS = 64;
@@ -79,7 +81,7 @@ class CatalogHistory {
   async diff(call: Call): Promise<Response> {
     const { from, to } = readQuery(call, DIFF);
     const rows = typeof from === "number" || typeof to === "number" ? await this.#rows() : [];
-    return json(await this.#read(this.#writeDiff({ from, to }, rows)));
+    return json(await fromStore(this.#parts.slices.run(this.#writeDiff({ from, to }, rows))));
   }
 
   *#writeDiff({ from, to }: z.output<typeof DIFF>, rows: readonly CatalogRow[]): Generator<void, string, void> {
@@ -110,20 +112,13 @@ class CatalogHistory {
     const key = `${id}:${body.length}`;
     const known = this.#counts.get(key);
     if (known !== undefined) return known;
-    const counts = await this.#read(countStored(body));
+    const counts = await this.#parts.slices.run(countStored(body)).catch((cause) => {
+      if (cause instanceof SyntaxError) return UNREADABLE;
+      throw cause;
+    });
     if (this.#counts.size >= MAX_COUNTS) this.#counts.clear();
     this.#counts.set(key, counts);
     return counts;
-  }
-
-  /** @throws {Problem} 503 when a stored catalog is not readable */
-  async #read<T>(job: Generator<void, T, void>): Promise<T> {
-    try {
-      return await this.#parts.slices.run(job);
-    } catch (cause) {
-      if (cause instanceof SyntaxError) throw new Problem(503, `the store is damaged: ${cause.message}`);
-      throw cause;
-    }
   }
 
   #rows(): Promise<CatalogRow[]> {
@@ -161,7 +156,7 @@ async function rollback({ operations }: ApiParts, call: Call): Promise<Response>
   const outcome = await fromStore(operations.rollback(wanted, call.who));
   if (outcome === "local") throw isLocal();
   if (outcome === "unknown") throw unknownCatalog(wanted);
-  if (outcome.result === "rejected") throw new Problem(503, `the stored catalog is not readable: ${outcome.reason}`);
+  if (outcome.result === "rejected") throw new Problem(503, `the store is damaged: ${outcome.reason}`);
   return Response.json({ result: outcome.result });
 }
 

@@ -71,7 +71,7 @@ export function releaseGuard({ guard, agents }, done) {
   });
 }
 
-/** @param {Held} held @param {{ apps: number, agents: number }} current @param {() => void} done */
+/** @param {Held} held @param {{ agents: number }} current @param {() => void} done */
 export function acceptCatalog(held, current, done) {
   ask({
     title: t("accept.title"),
@@ -95,7 +95,15 @@ export function rollbackCatalog(entry, done) {
   ask({
     title: t("rollback.title"),
     body: [
-      h("p", {}, t("rollback.text", { time: localTime(entry.taken_at_ms), apps: entry.apps, agents: entry.agents })),
+      h(
+        "p",
+        {},
+        t("rollback.text", {
+          time: localTime(entry.taken_at_ms),
+          apps: entry.apps ?? "–",
+          agents: entry.agents ?? "–",
+        }),
+      ),
       h("p", {}, t("rollback.advice")),
     ],
     action: t("rollback.action"),

@@ -87,7 +87,7 @@ export class CatalogPanel {
     if (next === this.#shown) return;
     this.#shown = next;
     this.#fault.clear();
-    const current = catalogs.find((each) => each.current);
+    const inForce = catalogs.find((each) => each.current)?.agents ?? 0;
     this.#none.hidden = held !== null || catalogs.length > 0;
     this.#table.hidden = held === null && catalogs.length === 0;
     const done = () => this.refresh();
@@ -96,7 +96,7 @@ export class CatalogPanel {
       held === null ? null : h(
         "tr",
         { class: "held" },
-        h("td", { class: "num" }, timeOf(held.at_ms)),
+        h("td", {}, timeOf(held.at_ms)),
         h("td", {}, h("span", { class: "state suspect" }, t("catalogs.held")), " ", foreign(held.reason, 300)),
         h("td", { class: "num" }, number(held.apps)),
         h("td", { class: "num" }, number(held.agents)),
@@ -104,7 +104,7 @@ export class CatalogPanel {
           "td",
           { class: "col-do" },
           compare("current", "held"),
-          button(t("held.accept"), () => acceptCatalog(held, current ?? { apps: 0, agents: 0 }, done)),
+          button(t("held.accept"), () => acceptCatalog(held, { agents: inForce }, done)),
         ),
       ),
       catalogs.map((entry) => catalogRow(entry, done)),
@@ -133,14 +133,14 @@ function catalogRow(entry, done) {
   return h(
     "tr",
     {},
-    h("td", { class: "num" }, timeOf(taken_at_ms)),
+    h("td", {}, timeOf(taken_at_ms)),
     h("td", {}, foreign(origin), current ? h("span", { class: "mark current" }, t("catalogs.current")) : null),
-    h("td", { class: "num" }, number(apps)),
-    h("td", { class: "num" }, number(agents)),
+    h("td", { class: "num" }, apps === null ? "–" : number(apps)),
+    h("td", { class: "num" }, agents === null ? "–" : number(agents)),
     h(
       "td",
       { class: "col-do" },
-      ...(current ? [] : [
+      ...(current || apps === null ? [] : [
         compare(String(id), "current"),
         button(t("rollback.open"), () => rollbackCatalog(entry, done)),
       ]),

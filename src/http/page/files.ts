@@ -1,4 +1,5 @@
 import actionsJs from "./actions.js" with { type: "text" };
+import agentFiltersJs from "./agent_filters.js" with { type: "text" };
 import agentTableJs from "./agent_table.js" with { type: "text" };
 import apiJs from "./api.js" with { type: "text" };
 import bannersJs from "./banners.js" with { type: "text" };
@@ -19,12 +20,14 @@ import layoutCss from "./layout.css" with { type: "text" };
 import liveJs from "./live.js" with { type: "text" };
 import loginJs from "./login.js" with { type: "text" };
 import mainJs from "./main.js" with { type: "text" };
+import overviewCss from "./overview.css" with { type: "text" };
 import pagerJs from "./pager.js" with { type: "text" };
 import partsCss from "./parts.css" with { type: "text" };
 import partsJs from "./parts.js" with { type: "text" };
 import routerJs from "./router.js" with { type: "text" };
 import shellJs from "./shell.js" with { type: "text" };
 import silenceListJs from "./silence_list.js" with { type: "text" };
+import tablesCss from "./tables.css" with { type: "text" };
 import textJs from "./text.js" with { type: "text" };
 import themeJs from "./theme.js" with { type: "text" };
 import viewAgentJs from "./views/agent.js" with { type: "text" };
@@ -46,6 +49,7 @@ import uplotCss from "uplot/dist/uPlot.min.css" with { type: "text" };
 /** Every file that a browser may load, by its path below the assets' folder. Text imports make them part of the program. */
 export const FILES: Readonly<Record<string, string>> = {
   "actions.js": actionsJs,
+  "agent_filters.js": agentFiltersJs,
   "agent_table.js": agentTableJs,
   "api.js": apiJs,
   "banners.js": bannersJs,
@@ -66,12 +70,14 @@ export const FILES: Readonly<Record<string, string>> = {
   "live.js": liveJs,
   "login.js": loginJs,
   "main.js": mainJs,
+  "overview.css": overviewCss,
   "pager.js": pagerJs,
   "parts.css": partsCss,
   "parts.js": partsJs,
   "router.js": routerJs,
   "shell.js": shellJs,
   "silence_list.js": silenceListJs,
+  "tables.css": tablesCss,
   "text.js": textJs,
   "theme.js": themeJs,
   "views/agent.js": viewAgentJs,

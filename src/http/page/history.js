@@ -61,7 +61,9 @@ export class HistoryPanel {
   summary({ now_ms, agents, beats }) {
     const history = this.#history;
     if (performance.now() - this.#loadedMs > RELOAD_MS) this.#loader.quietly();
-    if (history === undefined || now_ms - (history.at_ms.at(-1) ?? 0) < history.step_seconds * 1000) return;
+    if (history === undefined) return;
+    // The newest point moves with every summary, until it is a step away from the one before.
+    if (now_ms - (history.at_ms.at(-2) ?? 0) < history.step_seconds * 1000) dropLast(history);
     history.at_ms.push(now_ms);
     history.online.push(agents.online);
     history.suspect.push(agents.suspect);
@@ -114,4 +116,9 @@ export class HistoryPanel {
     });
     return button;
   }
+}
+
+/** @param {History} history */
+function dropLast({ at_ms, online, suspect, offline, beats_per_second }) {
+  for (const list of [at_ms, online, suspect, offline, beats_per_second]) list.pop();
 }

@@ -7,6 +7,10 @@ const STALE_MS = 4_000;
 const DEAD_MS = 8_000;
 /** After an answer that is no stream, EventSource does not try again by itself. */
 const RETRY_MS = 2_000;
+/** How long events are collected before they are shown, ms; a whole fleet may come or go at once. */
+const COLLECT_MS = 250;
+/** How many of them are kept for that; nobody reads more. */
+const MAX_COLLECTED = 1_000;
 /** A browser opens six connections to one host at most, so tabs that nobody looks at give theirs back after this long. */
 const HIDDEN_MS = 30_000;
 
@@ -14,7 +18,8 @@ const HIDDEN_MS = 30_000;
  * What listens.
  * @typedef {object} LiveListener
  * @property {(summary: Summary) => void} summary
- * @property {(event: EventRow) => void} event
+ * @property {(events: EventRow[]) => void} events what happened in the last moment, the newest last
+ * @property {() => void} refused the service answers, but not with a stream
  * @property {() => void} reset events were missed: everything is to be loaded again
  * @property {(stale: boolean) => void} stale
  */
@@ -31,6 +36,8 @@ export class Live {
   #summaryAt = Date.now();
   #stale = false;
   #hiddenMs = Infinity;
+  /** @type {EventRow[]} */
+  #collected = [];
 
   /** @param {LiveListener} listener */
   constructor(listener) {
@@ -59,12 +66,25 @@ export class Live {
     source.addEventListener("summary", (message) => this.#summary(JSON.parse(message.data)));
     source.addEventListener("event", (message) => {
       if (message.lastEventId !== "") this.#lastId = message.lastEventId;
-      this.#listener.event(JSON.parse(message.data));
+      this.#collect(JSON.parse(message.data));
     });
     source.addEventListener("reset", () => {
       this.#lastId = "";
       this.#listener.reset();
     });
+  }
+
+  /** @param {EventRow} event */
+  #collect(event) {
+    if (this.#collected.length === 0) {
+      setTimeout(() => {
+        const events = this.#collected;
+        this.#collected = [];
+        this.#listener.events(events);
+      }, COLLECT_MS);
+    }
+    this.#collected.push(event);
+    if (this.#collected.length > MAX_COLLECTED) this.#collected.shift();
   }
 
   /** @param {Summary} summary */
@@ -80,7 +100,10 @@ export class Live {
     if (now - this.#hiddenMs > HIDDEN_MS) {
       this.#source?.close();
       this.#source = undefined;
-    } else if (this.#isLost(now)) this.#open();
+    } else if (this.#isLost(now)) {
+      if (this.#source?.readyState === EventSource.CLOSED) this.#listener.refused();
+      this.#open();
+    }
     if (now - this.#heardMs > STALE_MS) this.#setStale(true);
   }
 

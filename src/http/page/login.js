@@ -2,8 +2,11 @@
 import { byId } from "./dom.js";
 import { t, translateStatic } from "./i18n.js";
 
+const CAME_AGAIN = "elves-heartbeat.came-again";
+
 // The answer decides; where one wanted to go stands behind # and is still there after a reload.
 translateStatic();
+comeAgain();
 const token = /** @type {HTMLInputElement} */ (byId("token"));
 const fault = byId("fault");
 
@@ -29,3 +32,15 @@ byId("form").addEventListener("submit", async (event) => {
   }
   token.select();
 });
+
+/**
+ * A link on another site brings no cookie along (SameSite=Strict), but what this page itself asks does: who is logged
+ * in goes on. Only once, in case a browser takes the reload for the link again.
+ */
+async function comeAgain() {
+  if (sessionStorage.getItem(CAME_AGAIN) !== null) return;
+  const response = await fetch("/api/v1/summary");
+  if (!response.ok) return;
+  sessionStorage.setItem(CAME_AGAIN, "yes");
+  location.reload();
+}

@@ -1,4 +1,5 @@
 // @ts-check
+import { ApiError, get } from "./api.js";
 import { Banners } from "./banners.js";
 import { byId } from "./dom.js";
 import { openDialog } from "./dialog.js";
@@ -91,7 +92,8 @@ const shell = new Shell({ onLanguage: showAnew, onKeys: showKeys });
 const banners = new Banners({ done: () => view?.refresh?.() });
 const live = new Live({
   summary: received,
-  event: (event) => view?.event?.(event),
+  events: (events) => view?.events?.(events),
+  refused,
   reset: () => view?.refresh?.(),
   stale: (isStale) => {
     stale = isStale;
@@ -101,6 +103,15 @@ const live = new Live({
     if (!isStale) view?.refresh?.();
   },
 });
+
+/** A login that has run out is found by any question; other reasons are told by the stream's silence. */
+async function refused() {
+  try {
+    await get("summary");
+  } catch (cause) {
+    if (!(cause instanceof ApiError)) throw cause;
+  }
+}
 
 function showKeys() {
   openDialog(t("keys.title"), [shell.keysTable()]);
@@ -118,6 +129,7 @@ installKeys({
   help: showKeys,
   go: (path) => navigate(linkTo(path)),
 });
+sessionStorage.removeItem("elves-heartbeat.came-again");
 show();
 live.start();
 setInterval(() => {

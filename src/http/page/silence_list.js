@@ -48,7 +48,11 @@ export class SilenceList {
       type: "button",
       on: { click: () => addSilence({}, () => this.refresh()) },
     }, t("silence.add"));
-    this.node = panel(t("silences.title"), [this.#fault.node, this.#none, this.#table], { tools: [add] });
+    this.node = panel(t("silences.title"), [
+      this.#fault.node,
+      this.#none,
+      h("div", { class: "table-box" }, this.#table),
+    ], { tools: [add] });
     this.#loader = new Loader(
       (signal) => get("silences", {}, signal),
       ({ silences }) => this.#show(silences, short),
@@ -87,7 +91,7 @@ export class SilenceList {
       class: "ghost",
       type: "button",
       on: { click: () => removeSilence(silence, () => this.refresh()) },
-    }, t("silence.remove"));
+    }, t("silence.end"));
     const target = h("td", {}, silenceTarget(silence), short && reason !== "" ? h("small", {}, foreign(reason)) : null);
     return h(
       "tr",
@@ -96,9 +100,9 @@ export class SilenceList {
       h("td", { class: "num" }),
       h("td", { class: "num" }),
       ...(short ? [] : [
-        h("td", { class: "num" }, timeOf(until)),
+        h("td", { class: "col-until" }, timeOf(until)),
         h("td", {}, foreign(reason, 200)),
-        h("td", {}, foreign(by), " ", h("small", {}, timeOf(created_at))),
+        h("td", { class: "col-by" }, foreign(by), " ", h("small", {}, timeOf(created_at))),
       ]),
       h("td", { class: "col-do" }, end),
     );

@@ -169,8 +169,9 @@ export interface CatalogEntry {
   taken_at_ms: number;
   source: string;
   origin: string;
-  apps: number;
-  agents: number;
+  /** Null where what is stored cannot be read. */
+  apps: number | null;
+  agents: number | null;
   current: boolean;
 }
 
@@ -211,8 +212,8 @@ export interface View {
   go?: (place: Place) => void;
   /** A summary has come, once a second. */
   summary?: (summary: Summary) => void;
-  /** Something happened. */
-  event?: (event: EventRow) => void;
+  /** Something happened; the newest last. */
+  events?: (events: EventRow[]) => void;
   /** Loads again what is shown: a few seconds have passed, the connection is back, or something was changed by hand. */
   refresh?: () => void;
   /** Where `/` puts the cursor. */

@@ -119,3 +119,15 @@ Deno.test("GET /apps and /apps/{app} refuse what they do not understand", async 
   assert.equal(field, "status");
   assert.match(detail, /one of missing, matching, unwanted, all, "wanted" came/);
 });
+
+Deno.test("GET /apps wants and refuses nothing of an agent of which it is not known what it may run", async () => {
+  await using scene = await ApiScene.start(SUPERVISED);
+  for (const ip of ["10.0.0.1", "10.0.0.2"]) scene.beat({ ip, apps: '{"a":"1"}' });
+  await scene.test.app.catalog.offer({
+    result: [{ app: "a", agentList: ["10.0.0.1"] }, { app: "b", version: "1", agentList: ["10.0.0.2"] }],
+  });
+  assert.equal((await scene.api.get("/api/v1/agents/10.0.0.1")).wanted, null);
+  const { apps: [a] } = await scene.api.get("/api/v1/apps");
+  assert.deepEqual(a.versions, [{ version: "1", wanted: 0, matching: 0, missing: 0, installed: 2, unwanted: 1 }]);
+  assert.deepEqual(await scene.addresses("/api/v1/apps/a?status=unwanted"), ["10.0.0.2"]);
+});

@@ -124,3 +124,29 @@ Deno.test("GET /catalogs with the local source has nothing, and nothing can be d
   await scene.api.refused("/api/v1/catalogs/diff?from=current&to=held", 409);
   assert.ok(!(scene.test.app.catalog instanceof SupervisorCatalog));
 });
+
+Deno.test("GET /catalogs shows the others when a stored catalog is not readable, which cannot be used", async () => {
+  await using scene = await ApiScene.start(SUPERVISED);
+  const bodies = [
+    "{}",
+    '{"result":[{"app":"a","version":1,"agentList":["10.0.0.1"]}]}',
+    '{"result":[{"app":"a",]}',
+    "no",
+  ];
+  const catalogs = [...bodies, '{"result":[{"app":"a","version":"1","agentList":["10.0.0.1"]}]}'].map((body, n) => ({
+    ...{ takenAtMs: n, origin: "test", body },
+    source: "supervisor" as const,
+  }));
+  await scene.test.app.store.write({ agents: [], forgotten: [], events: [], catalogs });
+  const { catalogs: [good, ...others] } = await scene.api.get("/api/v1/catalogs");
+  assert.deepEqual([good.apps, good.agents], [1, 1]);
+  assert.equal(others.length, bodies.length);
+  for (const { id, apps, agents } of others) {
+    assert.deepEqual([apps, agents], [null, null]);
+    const { detail } = await scene.api.refused(`/api/v1/catalogs/diff?from=${id}&to=${good.id}`, 503);
+    assert.match(detail, /the store is damaged: /);
+  }
+  const { id } = others[0];
+  const roll = await scene.api.refused(`/api/v1/catalogs/${id}/rollback`, 503, { method: "POST" });
+  assert.match(roll.detail, /the store is damaged: /);
+});

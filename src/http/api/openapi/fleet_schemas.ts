@@ -45,7 +45,9 @@ const FIGURES: Properties = {
   wanted: count("Agents that shall run it."),
   matching: count("Of those, the ones that say they have it."),
   missing: count("Of those, the ones that do not."),
-  unwanted: count("Agents that say they have it and shall not run it; 0 while no catalog is known."),
+  unwanted: count(
+    "Agents that say they have it and shall not run it; agents of which it is not known what they may run are not among them.",
+  ),
 };
 
 /** Agents, roll-out and silences. */
@@ -56,7 +58,7 @@ export const FLEET_SCHEMAS: Properties = {
     wanted: orNull({
       type: "object",
       additionalProperties: { type: "string" },
-      description: "What it may run, app to version; null while no catalog is known.",
+      description: "What it may run, app to version; null while that is not known.",
     }),
     silence: orNull(ref("Silence")),
   }, { optional: ODD }),

@@ -94,8 +94,8 @@ export function agentView({ place, refresh }) {
       body,
       panel(t("agent.history"), [none, list]),
     ),
-    event: (event) => {
-      if (event.ip === ip) history.run();
+    events: (news) => {
+      if (news.some((event) => event.ip === ip)) history.run();
     },
     refresh: () => {
       loader.quietly();

@@ -8,6 +8,8 @@ import { linkTo, navigate } from "../router.js";
 /** @typedef {import("../types.ts").EventRow} EventRow @typedef {import("../types.ts").EventPage} EventPage */
 
 const PAGE = 100;
+/** How long the list may grow by what happens while it is shown. */
+const MOST_EVENTS = 1_000;
 
 /** What happened. @param {import("../main.js").Context} context @returns {import("../types.ts").View} */
 export function eventsView({ place }) {
@@ -122,10 +124,18 @@ export function eventsView({ place }) {
       drawQuery();
       latest.run();
     },
-    event: (event) => {
-      if ((kinds.size > 0 && !kinds.has(event.kind)) || (ip !== "" && event.ip !== ip)) return;
-      if (events.some(({ id }) => id === event.id)) return;
-      events = [event, ...events];
+    events: (news) => {
+      const known = new Set(events.map(({ id }) => id));
+      const wanted = news.filter((event) =>
+        (kinds.size === 0 || kinds.has(event.kind)) && (ip === "" || event.ip === ip) && !known.has(event.id)
+      );
+      if (wanted.length === 0) return;
+      events = [...wanted.reverse(), ...events];
+      // What falls out below is loaded again on request.
+      if (events.length > MOST_EVENTS) {
+        events.length = MOST_EVENTS;
+        next = events.at(-1)?.id ?? null;
+      }
       draw();
     },
     refresh: () => latest.quietly(),

@@ -11,7 +11,7 @@ export function firstAgent({ instance, catalog }) {
   const [, name = "", port = ""] = /^(.*)-(\d+)$/.exec(instance) ?? [];
   const here = location.hostname;
   const host = here === "localhost" || here === "[::1]" || here.startsWith("127.") ? name : here;
-  const address = `${host}:${port === "0" ? "" : port}`;
+  const address = `${host}:${port === "0" ? "thrift.heartbeat.port" : port}`;
   return h(
     "section",
     { class: "panel first", "aria-labelledby": "first-title" },
@@ -21,7 +21,7 @@ export function firstAgent({ instance, catalog }) {
       "ol",
       {},
       h("li", {}, t("first.address"), h("pre", { tabindex: "0" }, h("code", {}, address))),
-      h("li", {}, t("first.open", { port })),
+      h("li", {}, t("first.open")),
       h("li", {}, t(catalog.known ? "first.apps" : "first.noApps")),
       h("li", {}, t("first.restart")),
     ),

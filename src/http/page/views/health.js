@@ -3,7 +3,7 @@ import { Loader, readiness } from "../api.js";
 import { fill, h, syncChildren } from "../dom.js";
 import { duration, secondsSince, timeOf } from "../format.js";
 import { parts } from "../health_parts.js";
-import { number, rate, t } from "../i18n.js";
+import { number, rate, t, tNodes } from "../i18n.js";
 import { facts, FaultLine, levelMark, panel } from "../parts.js";
 import { foreign, visible } from "../text.js";
 /** @typedef {import("../types.ts").Summary} Summary */
@@ -37,7 +37,7 @@ export function healthView({ summary: known }) {
             { class: "part-text" },
             reason === null || detail.includes(visible(reason)) ? detail : `${detail} ${visible(reason)}`,
           ),
-          since === null ? null : h("span", { class: "part-since" }, timeOf(since)),
+          since === null ? null : h("span", { class: "part-since" }, tNodes("health.sinceAt", { time: timeOf(since) })),
         );
       },
     });
@@ -98,10 +98,14 @@ function readyRows(answer) {
   const { ready, ...rest } = answer;
   const rows = Object.entries(rest).filter(([, value]) => typeof value === "object" && value !== null);
   return [
-    h("p", {}, levelMark(ready === true ? "ok" : "bad", t(ready === true ? "health.isReady" : "health.notReady"))),
+    h(
+      "p",
+      { class: "verdict" },
+      levelMark(ready === true ? "ok" : "bad", t(ready === true ? "health.isReady" : "health.notReady")),
+    ),
     facts(rows.map(([name, value]) => {
       const { ok, ...details } = value;
-      const text = Object.entries(details).filter(([, each]) => each !== null && each !== undefined)
+      const text = Object.entries(details).filter(([key, each]) => key !== "since" && each !== null)
         .map(([key, each]) => `${key} ${typeof each === "object" ? JSON.stringify(each) : each}`).join(" · ");
       return [visible(name), [
         levelMark(ok === true ? "ok" : "bad", ok === true ? "ok" : t("health.notOk")),

@@ -147,8 +147,9 @@ export function overviewView({ summary: known }) {
       ),
     ),
     summary: update,
-    event: (event) => {
-      if (!events.some(({ id }) => id === event.id)) show([event, ...events]);
+    events: (news) => {
+      const known = new Set(events.map(({ id }) => id));
+      show([...news.filter(({ id }) => !known.has(id)).reverse(), ...events]);
     },
     refresh: () => {
       loader.quietly();
