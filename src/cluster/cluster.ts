@@ -1,6 +1,5 @@
 import type { Clock } from "../clock.ts";
 import type { Instant } from "../fleet/agent.ts";
-import { IdentityError, parseBeat } from "../fleet/beat.ts";
 import type { FleetEvent } from "../fleet/events.ts";
 import type { ForgottenRow } from "../fleet/sharing.ts";
 import { FaultLog, type Logger } from "../log.ts";
@@ -10,22 +9,16 @@ import { BeatsOut } from "./beats_out.ts";
 import { CatalogShare, type ShareableCatalog } from "./catalog_share.ts";
 import { CatchUp } from "./catch_up.ts";
 import type { ClusterFleet } from "./cluster_fleet.ts";
+import { Inbox } from "./inbox.ts";
 import { Leader } from "./leader.ts";
+import { Markers } from "./markers.ts";
 import { Members } from "./members.ts";
 import { PendingEvents } from "./pending_events.ts";
-import {
-  type ClusterRecord,
-  decodeRecord,
-  encodeRecord,
-  type Envelope,
-  type Marker,
-  type RecordFault,
-  type SharedBeat,
-  type SharedCatalog,
-  type SharedSilence,
-  type ToldEvent,
-} from "./records.ts";
+import { type ClusterRecord, encodeRecord, type Marker, type SharedCatalog, type SharedSilence } from "./records.ts";
+import { RecordsOut } from "./records_out.ts";
+import { SharedSilences, type SilenceKeeper } from "./shared_silences.ts";
 import { Stream } from "./stream.ts";
+import type { ClusterStatus } from "./summary.ts";
 import { Tombstones } from "./tombstones.ts";
 
 /** How often beats are passed on, and how often it is looked at everything else, ms. */
@@ -44,10 +37,6 @@ const STUCK_MS = 10_000;
 const READ_BACK_MS = 60_000;
 /** How long a newcomer leaves calls to the others, ms. */
 const NEWCOMER_MS = 10_000;
-/** How many rows or events a record names at most. */
-const ROWS_PER_RECORD = 10_000;
-/** How many events may wait for their record that they were told. */
-const MAX_TOLD = 100_000;
 
 /** What a cluster needs. */
 export interface ClusterOptions {
@@ -69,43 +58,9 @@ export interface ClusterOptions {
   readonly tell: (events: readonly FleetEvent[]) => void;
   /** These events need not be told by this instance any more. */
   readonly drop: (ids: string[]) => void;
-  /** Others began or ended maintenance windows. */
-  readonly silences: {
-    add(silences: readonly SharedSilence[]): void;
-    remove(ids: readonly string[]): void;
-    /** All that are in force here. */
-    list(): readonly SharedSilence[];
-  };
+  readonly silences: SilenceKeeper;
   /** A number in [0, 1) for the jitter of retries. */
   readonly random?: () => number;
-}
-
-/** How the cluster stands, for readiness, metrics and the summary. */
-export interface ClusterStatus {
-  /** Whether everything that the others know is known here. */
-  readonly caughtUp: boolean;
-  /** Whether agents are called offline when they are due; not while others may know more. */
-  readonly settled: boolean;
-  /** Name of the instance that tells events, as far as it is known. */
-  readonly leader: string | undefined;
-  readonly leading: boolean;
-  /** How long a record takes to every instance, s; grows while nothing comes. */
-  readonly lagSeconds: number;
-  readonly members: readonly {
-    readonly instance: string;
-    readonly version: string;
-    /** By how much this instance's clock is ahead of its clock, s. */
-    readonly skewSeconds: number | undefined;
-    /** How long ago it was heard of, s. */
-    readonly seenSeconds: number;
-    /** Digest of its catalog. */
-    readonly catalog: string | undefined;
-  }[];
-  readonly catalogMismatch: boolean;
-  /** How many events wait here to be told by this instance or dropped. */
-  readonly pendingEvents: number;
-  /** Records that could not be used since the start. */
-  readonly faults: Readonly<Record<RecordFault, number>>;
 }
 
 /**
@@ -122,26 +77,21 @@ export class Cluster {
   readonly #beatsOut: BeatsOut;
   readonly #pending: PendingEvents;
   readonly #catalogs: CatalogShare;
+  readonly #inbox: Inbox;
+  readonly #markers: Markers;
+  readonly #recordsOut = new RecordsOut((record) => this.#publish(record));
   readonly #tombstones = new Tombstones();
-  readonly #recordFaults: Record<RecordFault, number> = { unknown: 0, unreadable: 0 };
   #timer: ReturnType<typeof setInterval> | undefined;
   #ticks = 0;
   #lastTick: Instant;
   readonly #startedMs: number;
-  /** When each marker that is under way was sent. */
-  readonly #markers = new Map<number, number>();
-  #markerNumber = 0;
-  #lagMs = 0;
   #openedMs = 0;
-  #told: ToldEvent[] = [];
   /** Whether what had waited while there was no stream is in it. */
   #backlogSent = false;
   #leaves = false;
   #wasLeading = false;
   /** Whether it had heard everybody out at some time since the start. */
   #wasSettled = false;
-  /** Runs that were told which silences there are. */
-  readonly #greeted = new Set<string>();
 
   constructor(options: ClusterOptions) {
     this.#options = options;
@@ -152,12 +102,16 @@ export class Cluster {
     this.#faults = new FaultLog(log, now);
     this.#members = new Members({ now, faults: this.#faults, instance });
     this.#leader = new Leader({ run, now });
+    this.#markers = new Markers(now);
     this.#stream = new Stream({
       ...{ broker, now, random, faults: this.#faults },
       sinceMs: () => clock.wall() - options.timeoutMs() - READ_BACK_MS,
       prepare: (channel) => this.#leader.join(channel),
       onOpen: () => this.#opened(),
-      onRecord: (content) => this.#record(content),
+      onRecord: (content) => {
+        this.#noticeStall();
+        this.#inbox.take(content);
+      },
       onClose: () => this.#closed(),
     });
     this.#catchUp = new CatchUp({
@@ -176,6 +130,14 @@ export class Cluster {
       ...{ run, slices, clock, members: this.#members, faults: this.#faults, catalog: options.catalog },
       publish: (catalog) => void this.#publish({ kind: "catalog", catalog }),
     });
+    const silences = new SharedSilences({
+      ...{ run, keeper: options.silences, leads: () => this.#leader.leads },
+      publish: (record) => void this.#publish(record),
+    });
+    this.#inbox = new Inbox({
+      ...{ run, clock, fleet, silences, faults: this.#faults, members: this.#members, markers: this.#markers },
+      ...{ catchUp: this.#catchUp, pending: this.#pending, catalogs: this.#catalogs, tombstones: this.#tombstones },
+    });
   }
 
   /** How it stands. */
@@ -187,7 +149,7 @@ export class Cluster {
       settled: this.#catchUp.phase === "settled",
       leading,
       leader: leading ? this.#options.instance : present.find(({ marker }) => marker.leading)?.instance,
-      lagSeconds: this.#lag() / 1000,
+      lagSeconds: this.#markers.lagMs / 1000,
       members: present.map(({ instance, marker, skewMs, seenAgoMs }) => ({
         instance,
         version: marker.version,
@@ -197,7 +159,7 @@ export class Cluster {
       })),
       catalogMismatch: this.#catalogs.isMismatched,
       pendingEvents: this.#pending.size,
-      faults: this.#recordFaults,
+      faults: this.#inbox.unused,
     };
   }
 
@@ -219,7 +181,7 @@ export class Cluster {
     this.#leaves = true;
     if (this.#stream.isOpen) {
       await this.#beatsOut.flush();
-      await this.#sendTold();
+      await this.#recordsOut.flush();
       await this.#publish({ kind: "marker", marker: this.#marker() });
     }
     await this.#stream.stop();
@@ -232,31 +194,28 @@ export class Cluster {
 
   /** Events were told by this instance. */
   told(events: readonly FleetEvent[]): void {
-    for (const { id, atMs } of events) this.#told.push({ id, atMs });
-    if (this.#told.length > MAX_TOLD) this.#told.splice(0, this.#told.length - MAX_TOLD);
+    this.#recordsOut.told(events);
   }
 
   /** Agents were forgotten here by hand. */
   forgot(rows: readonly ForgottenRow[]): void {
     this.#tombstones.add(rows, this.#options.clock.monotonic());
-    for (let first = 0; first < rows.length; first += ROWS_PER_RECORD) {
-      void this.#publish({ kind: "forget", rows: rows.slice(first, first + ROWS_PER_RECORD) });
-    }
+    this.#recordsOut.forgot(rows);
   }
 
   /** The guard was released here by hand. */
   releasedGuard(): void {
-    void this.#publish({ kind: "guardRelease" });
+    this.#recordsOut.releasedGuard();
   }
 
   /** A maintenance window began here. */
   silenced(silence: SharedSilence): void {
-    void this.#publish({ kind: "silenceAdd", silences: [silence] });
+    this.#recordsOut.silenced(silence);
   }
 
   /** A maintenance window was ended here by hand. */
   unsilenced(id: string): void {
-    void this.#publish({ kind: "silenceRemove", ids: [id] });
+    this.#recordsOut.unsilenced(id);
   }
 
   /** A catalog is in force here, or was said again. */
@@ -298,7 +257,6 @@ export class Cluster {
 
   #mark(): number {
     const marker = this.#marker();
-    this.#markers.set(marker.number, this.#options.clock.monotonic());
     void this.#publish({ kind: "marker", marker });
     return marker.number;
   }
@@ -307,7 +265,7 @@ export class Cluster {
     const { fleet, version } = this.#options;
     const isSettled = this.#catchUp.phase === "settled" && this.#backlogSent;
     return {
-      number: ++this.#markerNumber,
+      number: this.#markers.next(),
       version,
       caughtUp: this.#catchUp.isCaughtUp && this.#backlogSent,
       settled: isSettled && !fleet.inGrace(this.#now()),
@@ -338,10 +296,7 @@ export class Cluster {
   }
 
   #tell(events: readonly FleetEvent[]): void {
-    for (let first = 0; first < events.length; first += ROWS_PER_RECORD) {
-      const claimed = events.slice(first, first + ROWS_PER_RECORD).map(({ id, atMs }) => ({ id, atMs }));
-      void this.#publish({ kind: "claimed", events: claimed });
-    }
+    this.#recordsOut.claim(events);
     this.#options.tell(events);
   }
 
@@ -351,14 +306,7 @@ export class Cluster {
     void this.#beatsOut.flush().then((isAll) => {
       if (isAll && phase === this.#catchUp.phase) this.#backlogSent = true;
     });
-    void this.#sendTold();
-  }
-
-  async #sendTold(): Promise<void> {
-    const events = this.#told;
-    if (events.length === 0) return;
-    this.#told = [];
-    if (!await this.#publish({ kind: "told", events })) this.#told = [...events, ...this.#told];
+    void this.#recordsOut.flush();
   }
 
   /** Also before each record, because after a stall these may come before the timer. */
@@ -379,7 +327,7 @@ export class Cluster {
 
   #noticeLag(): void {
     const { clock } = this.#options;
-    const lateMs = this.#oldestMarkerMs();
+    const lateMs = this.#markers.oldestMs;
     if (lateMs > LATE_MS && this.#catchUp.isLive) {
       this.#faults.warn("cluster.late", "cluster: the stream is {seconds} s late; nobody is called offline meanwhile", {
         seconds: Math.round(lateMs / 100) / 10,
@@ -390,90 +338,12 @@ export class Cluster {
     if (isStuck && clock.monotonic() - this.#openedMs > STUCK_MS) this.#stream.reset();
   }
 
-  #oldestMarkerMs(): number {
-    const [oldest] = this.#markers.values();
-    return oldest === undefined ? 0 : this.#options.clock.monotonic() - oldest;
-  }
-
-  #lag(): number {
-    return Math.max(this.#lagMs, this.#oldestMarkerMs());
-  }
-
   #noticeLeader(leads: boolean): void {
     if (leads === this.#wasLeading) return;
     this.#wasLeading = leads;
     this.#options.log.info(
       leads ? "cluster: this instance tells events from now on" : "cluster: this instance tells events no more",
     );
-  }
-
-  #record(content: Uint8Array): void {
-    this.#noticeStall();
-    const envelope = decodeRecord(content);
-    if (typeof envelope === "string") {
-      this.#recordFaults[envelope]++;
-      this.#faults.warn(`cluster.${envelope}`, "cluster: a record is left alone: {fault}", { fault: envelope });
-      return;
-    }
-    if (envelope.run === this.#options.run) return this.#own(envelope.record);
-    if (this.#catchUp.isLive) this.#members.live(envelope, this.#options.clock.wall());
-    else this.#members.past(envelope);
-    this.#foreign(envelope);
-  }
-
-  #own(record: ClusterRecord): void {
-    if (record.kind === "told") return this.#pending.told(record.events);
-    if (record.kind !== "marker") return;
-    const { number } = record.marker;
-    const sentMs = this.#markers.get(number);
-    if (sentMs !== undefined) this.#lagMs = this.#options.clock.monotonic() - sentMs;
-    for (const each of this.#markers.keys()) if (each <= number) this.#markers.delete(each);
-    this.#catchUp.returned(number);
-  }
-
-  #foreign({ run, record }: Envelope): void {
-    const { fleet, silences } = this.#options;
-    switch (record.kind) {
-      case "beats":
-        for (const beat of record.beats) this.#beat(beat, run);
-        return;
-      case "marker":
-        return this.#greet(run);
-      case "claimed":
-        return this.#pending.claimed(record.events, run);
-      case "told":
-        return this.#pending.told(record.events);
-      case "forget":
-        this.#tombstones.add(record.rows, this.#options.clock.monotonic());
-        return fleet.forgetSeen(record.rows, this.#now());
-      case "guardRelease":
-        if (this.#catchUp.isLive) fleet.releaseGuard(this.#now());
-        return;
-      case "silenceAdd":
-        return silences.add(record.silences);
-      case "silenceRemove":
-        return silences.remove(record.ids);
-      case "catalog":
-        return this.#catalogs.came(record.catalog, run);
-    }
-  }
-
-  /** Anybody who may write to the exchange may write to the stream. */
-  #beat(beat: SharedBeat, run: string): void {
-    try {
-      this.#catchUp.beat({ ...beat, ...parseBeat(beat) }, run);
-    } catch (cause) {
-      if (!(cause instanceof IdentityError)) throw cause;
-      this.#recordFaults.unreadable++;
-    }
-  }
-
-  /** A newcomer is told which maintenance windows there are: they may have begun long before what it reads. */
-  #greet(run: string): void {
-    if (!this.#catchUp.isLive || !this.#leader.leads || this.#greeted.has(run)) return;
-    this.#greeted.add(run);
-    const list = this.#options.silences.list();
-    if (list.length > 0) void this.#publish({ kind: "silenceAdd", silences: list });
   }
 
   #now(): Instant {

@@ -58,7 +58,12 @@ export type ClusterRecord =
   | { readonly kind: "told"; readonly events: readonly ToldEvent[] }
   | { readonly kind: "forget"; readonly rows: readonly ForgottenRow[] }
   | { readonly kind: "guardRelease" }
-  | { readonly kind: "silenceAdd"; readonly silences: readonly SharedSilence[] }
+  | {
+    readonly kind: "silenceAdd";
+    readonly silences: readonly SharedSilence[];
+    /** The run for which these are all there are. */
+    readonly completeFor?: string | undefined;
+  }
   | { readonly kind: "silenceRemove"; readonly ids: readonly string[] }
   | { readonly kind: "catalog"; readonly catalog: SharedCatalog };
 
@@ -108,7 +113,7 @@ const BODIES = {
   told: named,
   forget: z.object({ rows: z.array(z.object({ ip: z.string(), stampMs: z.number() })) }),
   guardRelease: z.object({}),
-  silenceAdd: z.object({ silences: z.array(silence) }),
+  silenceAdd: z.object({ silences: z.array(silence), completeFor: z.string().optional() }),
   silenceRemove: z.object({ ids: z.array(z.string()) }),
   catalog: z.object({ catalog: z.object({ atMs: z.number(), origin: z.string(), body: z.string() }) }),
 };

@@ -1,4 +1,32 @@
-import type { ClusterStatus } from "./cluster.ts";
+import type { RecordFault } from "./records.ts";
+
+/** How the cluster stands, for readiness, metrics and the summary. */
+export interface ClusterStatus {
+  /** Whether everything that the others know is known here. */
+  readonly caughtUp: boolean;
+  /** Whether agents are called offline when they are due; not while others may know more. */
+  readonly settled: boolean;
+  /** Name of the instance that tells events, as far as it is known. */
+  readonly leader: string | undefined;
+  readonly leading: boolean;
+  /** How long a record takes to every instance, s; grows while nothing comes. */
+  readonly lagSeconds: number;
+  readonly members: readonly {
+    readonly instance: string;
+    readonly version: string;
+    /** By how much this instance's clock is ahead of its clock, s. */
+    readonly skewSeconds: number | undefined;
+    /** How long ago it was heard of, s. */
+    readonly seenSeconds: number;
+    /** Digest of its catalog. */
+    readonly catalog: string | undefined;
+  }[];
+  readonly catalogMismatch: boolean;
+  /** How many events wait here to be told by this instance or dropped. */
+  readonly pendingEvents: number;
+  /** Records that could not be used since the start. */
+  readonly faults: Readonly<Record<RecordFault, number>>;
+}
 
 /** How this instance stands among the others, as `/api/v1/summary` tells it. */
 export interface ClusterSummary {
