@@ -34,6 +34,7 @@ const HEADINGS: Readonly<Record<string, string>> = {
   guard: "Guard against calling half the fleet offline",
   flap: "Agents that come and go",
   events: "Events",
+  http: "Page, API and metrics",
   data: "Data",
   log: "Log",
 };

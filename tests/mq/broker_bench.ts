@@ -31,6 +31,14 @@ export async function waitForReady(channel: Channel, count: number): Promise<voi
   });
 }
 
+/** Waits until so many consume the service's queue. */
+export async function waitForConsumers(channel: Channel, count: number): Promise<void> {
+  await waitFor(async () => (await channel.checkQueue("heartbeat")).consumerCount === count, {
+    timeoutMs: 10_000,
+    what: `${count} consumers`,
+  });
+}
+
 /** A port on which nobody listens. */
 export function deadPort(): { port: number } {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

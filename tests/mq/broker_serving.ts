@@ -4,7 +4,15 @@ import { systemClock } from "../../src/clock.ts";
 import type { Fleet } from "../../src/fleet/fleet.ts";
 import { ModulePeer } from "../support/module_peer.ts";
 import { waitFor } from "../support/wait_for.ts";
-import { AGENT, type BrokerCases, cast, declareQueue, INFO_CALL, waitForReady } from "./broker_bench.ts";
+import {
+  AGENT,
+  type BrokerCases,
+  cast,
+  declareQueue,
+  INFO_CALL,
+  waitForConsumers,
+  waitForReady,
+} from "./broker_bench.ts";
 import { Harness } from "./harness.ts";
 import { catalogOf } from "./stub_catalog.ts";
 
@@ -132,6 +140,8 @@ export const SERVING: BrokerCases = {
       await begun.promise;
       let stopped = false;
       const stop = harness.broker.stopConsuming().then(() => stopped = true);
+      // The next call comes on another connection, and could overtake the end of the consumption.
+      await waitForConsumers(peer.channel, 0);
       await peer.send(INFO_CALL, { replyTo: true });
       await waitForReady(peer.channel, 1);
       assert.equal(stopped, false);

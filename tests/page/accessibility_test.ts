@@ -90,11 +90,15 @@ Deno.test("page fits a phone in both languages, without sideways scrolling", asy
   }
 });
 
-Deno.test("page remembers language and theme", async () => {
+Deno.test("page can be skipped to by key, and remembers language and theme", async () => {
   await using app = await startApp();
   await using browser = await TestBrowser.launch();
   const visit = await browser.open(app.url, { language: "fr-FR" });
   await visit.shows("h1", "Overview");
+  await visit.page.keyboard.press("Tab");
+  await visit.page.keyboard.press("Enter");
+  assert.equal(await visit.page.evaluate(() => document.activeElement?.id), "main");
+  await visit.isAt("");
   await visit.page.click("#language");
   await visit.shows("h1", "总览");
   await visit.page.click("#theme");

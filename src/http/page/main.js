@@ -49,8 +49,6 @@ let stale = false;
 
 /** Shows the place that the address names. */
 function show() {
-  // The link that skips the navigation is about this place, not another one.
-  if (location.hash === "#main") return main.focus();
   const place = currentPlace();
   const path = place.path.join("/");
   if (view?.go !== undefined && path === viewPath) return view.go(place);
@@ -120,6 +118,11 @@ function showKeys() {
 translateStatic();
 shell.draw();
 addEventListener("hashchange", show);
+byId("skip").addEventListener("click", (event) => {
+  // What stands behind # is the place, which stays.
+  event.preventDefault();
+  main.focus();
+});
 addEventListener("elves-heartbeat-theme", () => view?.refresh?.());
 installKeys({
   search: () => {
