@@ -123,7 +123,7 @@ export interface Summary {
 
 /** What `/readyz` tells: each part with whether it works. */
 export interface Readiness {
-  /** Whether beats are served and RabbitMQ is up. */
+  /** Whether beats are served, RabbitMQ is up, and in a cluster whether what the others know is known here. */
   readonly ready: boolean;
   readonly warming: boolean;
   readonly beats: { readonly ok: boolean };
@@ -131,6 +131,7 @@ export interface Readiness {
   readonly zookeeper: Summary["zookeeper"] & { readonly ok: boolean };
   readonly store: Summary["store"] & { readonly ok: boolean };
   readonly catalog: Pick<Summary["catalog"], "source" | "known" | "age_seconds"> & { readonly ok: boolean };
+  readonly cluster: Pick<Summary["cluster"], "enabled"> & { readonly ok: boolean };
 }
 
 /** Reads the state of every part, for people, balancers and the page. Costs the same in a fleet of any size. */
@@ -169,14 +170,17 @@ export class Status {
     const zookeeper = this.#zookeeper();
     const store = this.#store();
     const { source, known, age_seconds } = this.#catalog();
+    const { cluster: peers } = this.#parts;
+    const cluster = { ok: peers?.status.caughtUp ?? true, enabled: peers !== undefined };
     return {
-      ready: beats.ok && mq.state === "up",
+      ready: beats.ok && mq.state === "up" && cluster.ok,
       warming: this.#parts.fleet.isWarming(this.#now()),
       beats,
       mq: { ok: mq.state === "up", ...mq },
       zookeeper: { ok: zookeeper.state === "registered" || zookeeper.state === "disabled", ...zookeeper },
       store: { ok: store.state === "ok", ...store },
       catalog: { ok: known, source, known, age_seconds },
+      cluster,
     };
   }
 

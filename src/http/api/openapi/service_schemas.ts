@@ -145,13 +145,14 @@ export const SERVICE_SCHEMAS: Properties = {
   Summary: object(SUMMARY),
   Alive: object({ status: { const: "ok" } }),
   Readiness: object({
-    ready: truth("Whether beats are served and RabbitMQ is up."),
+    ready: truth("Whether beats are served, RabbitMQ is up, and in a cluster what the others know is known here."),
     warming: SUMMARY.warming ?? {},
     beats: object({ ok: OK }),
     mq: object({ ok: OK, ...MQ }),
     zookeeper: object({ ok: OK, ...ZOOKEEPER }),
     store: object({ ok: OK, ...STORE }),
     catalog: object({ ok: OK, source: SOURCE, known: KNOWN, age_seconds: AGE }),
+    cluster: object({ ok: OK, enabled: truth("Whether several instances form one fleet view.") }),
   }),
   BeatReadiness: object({ ready: OK, beats: object({ ok: OK }) }),
   History: object({
