@@ -150,6 +150,7 @@ export class Cluster {
       leading,
       leader: leading ? this.#options.instance : present.find(({ marker }) => marker.leading)?.instance,
       lagSeconds: this.#markers.lagMs / 1000,
+      catalog: this.#catalogs.own?.digest,
       members: present.map(({ instance, marker, skewMs, seenAgoMs }) => ({
         instance,
         version: marker.version,

@@ -11,6 +11,8 @@ export interface ClusterStatus {
   readonly leading: boolean;
   /** How long a record takes to every instance, s; grows while nothing comes. */
   readonly lagSeconds: number;
+  /** Digest of the catalog in force here. */
+  readonly catalog: string | undefined;
   readonly members: readonly {
     readonly instance: string;
     readonly version: string;
@@ -40,6 +42,8 @@ export interface ClusterSummary {
   readonly leading: boolean;
   /** How long a record takes through RabbitMQ, or how long the one takes that has not come yet. */
   readonly lag_seconds: number;
+  /** Digest of the catalog in force here; null while there is none. */
+  readonly catalog: string | null;
   /** The other instances. */
   readonly members: readonly {
     readonly instance: string;
@@ -61,10 +65,12 @@ export interface ClusterSummary {
 /** @param status undefined where this is the only instance */
 export function clusterSummary(status: ClusterStatus | undefined): { readonly enabled: false } | ClusterSummary {
   if (status === undefined) return { enabled: false };
-  const { caughtUp, settled, leader, leading, lagSeconds, members, catalogMismatch, pendingEvents, faults } = status;
+  const { caughtUp, settled, leader, leading, lagSeconds, catalog, members, catalogMismatch, pendingEvents, faults } =
+    status;
   return {
     ...{ enabled: true, caught_up: caughtUp, settled, leader: leader ?? null, leading },
     lag_seconds: rounded(lagSeconds, 3),
+    catalog: catalog ?? null,
     members: members.map(({ instance, version, skewSeconds, seenSeconds, catalog }) => ({
       ...{ instance, version, catalog: catalog ?? null },
       skew_seconds: skewSeconds === undefined ? null : rounded(skewSeconds, 3),

@@ -106,6 +106,7 @@ const SUMMARY: Properties = {
         leader: orNull(text("The instance that tells events.")),
         leading: truth("Whether this one does."),
         lag_seconds: amount("How long a record takes through RabbitMQ."),
+        catalog: orNull(text("Digest of the catalog in force here.")),
         members: list(object({
           instance: text("Its name."),
           version: text("Of the program."),
