@@ -1,6 +1,6 @@
 import type { Summary } from "../../src/status.ts";
 import { Balancer } from "../support/balancer.ts";
-import { type BinaryProcess, startBinary } from "../support/binary.ts";
+import { BINARY, type BinaryProcess, startBinary } from "../support/binary.ts";
 import { freePort } from "../support/free_port.ts";
 import { ModulePeer } from "../support/module_peer.ts";
 import type { RabbitServer } from "../support/rabbitmq.ts";
@@ -35,6 +35,8 @@ export class ClusterMember {
   #process: BinaryProcess | undefined;
   /** Whether it neither runs nor answers by the will of the test. */
   isAway = false;
+  /** The executable that its next start runs. */
+  path = BINARY;
 
   constructor(rabbit: RabbitServer, dataDir: string) {
     this.proxy = new TcpProxy({ hostname: rabbit.host, port: rabbit.port });
@@ -54,6 +56,7 @@ export class ClusterMember {
 
   async start(): Promise<void> {
     this.#process = await startBinary({
+      path: this.path,
       config: [
         "mq.ip = 127.0.0.1",
         `mq.port = ${this.proxy.port}`,
@@ -102,6 +105,13 @@ export class ClusterMember {
 
   summary(): Promise<Summary> {
     return this.#get<Summary>("summary");
+  }
+
+  /** What balancers ask. */
+  async isReady(): Promise<boolean> {
+    const response = await fetch(`${this.url}/readyz`);
+    await response.body?.cancel();
+    return response.ok;
   }
 
   async isSettled(): Promise<boolean> {
@@ -162,10 +172,11 @@ export class ClusterScene implements AsyncDisposable {
 
   static async start(
     rabbit: RabbitServer,
-    { agents, random }: { agents: number; random: () => number },
+    { agents, random, path = BINARY }: { agents: number; random: () => number; path?: string },
   ): Promise<ClusterScene> {
     const folder = await Deno.makeTempDir({ prefix: "hb-cluster-" });
     const members = [0, 1, 2].map((i) => new ClusterMember(rabbit, `${folder}/${i}`));
+    for (const member of members) member.path = path;
     await Promise.all(members.map((member) => member.start()));
     const settled = async () => (await Promise.all(members.map((member) => member.isSettled()))).every(Boolean);
     await waitFor(settled, { timeoutMs: 30_000, what: "the instances to settle" });

@@ -1,14 +1,20 @@
 import assert from "node:assert/strict";
+import { BINARY } from "../support/binary.ts";
 import { startRabbit } from "../support/rabbitmq.ts";
 import { waitFor } from "../support/wait_for.ts";
-import { ClusterScene } from "./cluster_scene.ts";
+import { type ClusterMember, ClusterScene } from "./cluster_scene.ts";
 import { EventConsumer } from "./event_consumer.ts";
+import { restampedBinary } from "./restamped.ts";
 
 const AGENTS = 2_000;
 /** How many of them die, twice. */
 const DEAD = 30;
+/** Long enough for RabbitMQ to give up the connection of a process that stands still, ms. */
+const PAUSE_MS = 30_000;
+/** How long another one is cut off from RabbitMQ meanwhile, ms. */
+const CUT_MS = 10_000;
 
-Deno.test("elves-heartbeat in three instances: killed, paused, cut off, restarted, and the fleet is what it is", async () => {
+Deno.test("elves-heartbeat in three instances: killed, paused for 30 s, cut off, restarted, and the fleet is what it is", async () => {
   await using rabbit = await startRabbit();
   await using watcher = await EventConsumer.open(rabbit.url);
   await using scene = await ClusterScene.start(rabbit, { agents: AGENTS, random: seeded(1) });
@@ -30,18 +36,20 @@ Deno.test("elves-heartbeat in three instances: killed, paused, cut off, restarte
   scene.phase = "pause";
   const paused = await scene.leader();
   paused.pause();
-  await pass(6_000);
+  const pauseEnd = performance.now() + PAUSE_MS;
+  const [cut] = scene.members.filter((member) => member !== paused) as [ClusterMember];
+  scene.phase = "paused, another one cut off";
+  cut.cut();
+  await until(performance.now() + CUT_MS);
+  scene.phase = "paused, the other one mended";
+  cut.mend();
+  await waitFor(() => cut.isSettled(), { timeoutMs: 20_000, what: "the instance that was cut off to settle" });
+  await until(pauseEnd);
+  // RabbitMQ has given its connection up, of which it knows nothing.
   scene.phase = "resumed";
   paused.resume();
   await waitFor(() => paused.isSettled(), { timeoutMs: 15_000, what: "the paused instance to settle" });
-
-  scene.phase = "cut";
-  const cut = await scene.leader();
-  cut.cut();
-  await pass(10_000);
-  scene.phase = "mended";
-  cut.mend();
-  await waitFor(() => cut.isSettled(), { timeoutMs: 20_000, what: "the instance that was cut off to settle" });
+  assert.ok(paused.process.logs.some((line) => /cluster: cut off from the others/.test(line)));
   await scene.agreed("the dead are offline", 25_000);
   await scene.told(watcher.log, "agentOffline", 2 * DEAD);
 
@@ -67,10 +75,50 @@ Deno.test("elves-heartbeat in three instances: killed, paused, cut off, restarte
   assert.ok(scene.calls.answered > 50);
 });
 
+/**
+ * The build before has no cluster yet, so the old executable is this one under another version: it shows that a cluster
+ * is whole while its instances go and come one by one, and that they tell versions apart.
+ */
+Deno.test("elves-heartbeat in three instances is upgraded one by one, and nobody notices", async () => {
+  await using rabbit = await startRabbit();
+  await using watcher = await EventConsumer.open(rabbit.url);
+  await using old = await restampedBinary();
+  await using scene = await ClusterScene.start(rabbit, { agents: 1_000, random: seeded(2), path: old.path });
+  const { fleet, members } = scene;
+  await scene.agreed("everybody has beaten", 15_000);
+  scene.watch();
+  const dead = fleet.agents.slice(0, DEAD);
+  fleet.set(dead, false);
+  for (const [i, member] of members.entries()) {
+    scene.phase = `upgrade of ${i}`;
+    await member.end("stop");
+    member.path = BINARY;
+    await member.start();
+    await waitFor(() => member.isReady(), { timeoutMs: 15_000, what: "the new instance to be ready" });
+    const versions = async () => {
+      const { version, cluster } = await member.summary();
+      assert.notEqual(version, old.version);
+      const others = cluster.enabled ? cluster.members : [];
+      return others.length === 2 && others.filter((other) => other.version === version).length === i;
+    };
+    await waitFor(versions, { timeoutMs: 5_000, what: "the versions of the others" });
+  }
+  scene.phase = "upgraded";
+  await scene.agreed("the dead are offline", 30_000);
+  await scene.told(watcher.log, "agentOffline", DEAD);
+  fleet.set(dead, true);
+  await scene.agreed("they are back", 6_000);
+  await scene.told(watcher.log, "agentOnline", 1_000 + DEAD);
+  assert.deepEqual(watcher.log.of("agentOffline").map(({ ip }) => ip).sort(), dead.map(({ ip }) => ip).sort());
+  assert.equal(watcher.log.of("agentOnline").length, 1_000 + DEAD);
+  assert.deepEqual(scene.wrongs, []);
+  assert.deepEqual(scene.calls.faults, []);
+  assert.ok(scene.calls.answered > 50);
+});
+
 /** Lets time pass in which something is broken; the others go on meanwhile. */
-async function pass(ms: number): Promise<void> {
-  const end = performance.now() + ms;
-  await waitFor(() => performance.now() >= end, { timeoutMs: ms + 5_000, what: "time to pass" });
+async function until(endMs: number): Promise<void> {
+  await waitFor(() => performance.now() >= endMs, { timeoutMs: PAUSE_MS + 5_000, what: "time to pass" });
 }
 
 /** Mulberry32: the same choices at every run. */

@@ -33,7 +33,7 @@ Deno.test("cluster: health shows every instance, and banners say what is wrong a
   await chinese.page.click(".banner >> text=查看各实例");
   await chinese.isAt("/health");
   await chinese.shows(".cluster-table tbody tr:first-child", "本实例");
-  await chinese.shows(".cluster-table tbody tr:last-child", /快 [45]\.\d s/);
+  await chinese.shows(".cluster-table tbody tr:last-child", /快 [45]\.\d 秒/);
 
   await b.stop();
   await visit.counts(".cluster-table tbody tr", 1);

@@ -79,7 +79,7 @@ export const en = {
   "cluster.leader": "Leader",
   "cluster.leads": "leader",
   "cluster.noLeader": "no leader",
-  "cluster.lag": "Under way for",
+  "cluster.lag": "Lag",
   "cluster.pending": "Events that wait for the leader",
   "cluster.faults": "Records that cannot be used",
   "cluster.here": "this one",

@@ -66,7 +66,7 @@ export const zh = {
     "与本实例不同的是：{instances}。Agent 得到的 App 会时而是这些、时而是那些。auth.mode = simple 时，各处的 auth.localAppInfo 要改成相同；否则在日志中查找目录为何没有被接受。",
   "cluster.skew.title": "各实例的时钟不一致",
   "cluster.skew.text":
-    "与本实例相差 2 s 以上的是：{instances}。谁在线的判定仍正确，但显示的时间会有同样的误差。请检查 NTP。",
+    "与本实例相差 2 秒以上的是：{instances}。谁在线的判定仍正确，但显示的时间会有同样的误差。请检查 NTP。",
   "cluster.show": "查看各实例",
   "cluster.caption": "组成同一份 Agent 视图的各实例",
   "cluster.known": "其他实例的信息",
@@ -77,8 +77,8 @@ export const zh = {
   "cluster.pending": "等待主实例通知的事件",
   "cluster.faults": "无法使用的记录",
   "cluster.here": "本实例",
-  "cluster.clock.behind": "慢 {time} s",
-  "cluster.clock.ahead": "快 {time} s",
+  "cluster.clock.behind": "慢 {time} 秒",
+  "cluster.clock.ahead": "快 {time} 秒",
 
   "overview.total": "共 {n} 个 Agent",
   "overview.interval": "平均每 {time}一次心跳",
