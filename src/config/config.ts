@@ -158,9 +158,30 @@ class Reader {
       const message = "must be set (or http.tokenFile) where http.host is not a loopback address";
       this.#require("http.token", settings["http.token"], message);
     }
-    this.#tryFile("mq.tlsCa", settings["mq.tlsCa"]);
+    this.#compareTls(settings);
     if (settings["thrift.maxConnectionsPerIp"] > settings["thrift.maxConnections"]) {
       this.#warn("thrift.maxConnectionsPerIp", "is above thrift.maxConnections and so never reached");
+    }
+  }
+
+  #compareTls(settings: Settings): void {
+    for (const key of ["mq.tlsCa", "mq.tlsCert", "mq.tlsKey", "thrift.tls.cert", "thrift.tls.key"] as const) {
+      this.#tryFile(key, settings[key]);
+    }
+    if ((settings["mq.tlsCert"] === undefined) !== (settings["mq.tlsKey"] === undefined)) {
+      this.#fault(
+        settings["mq.tlsCert"] === undefined ? "mq.tlsKey" : "mq.tlsCert",
+        "needs mq.tlsCert and mq.tlsKey together",
+      );
+    }
+    if (!settings["mq.tls"] && (settings["mq.tlsCa"] ?? settings["mq.tlsCert"]) !== undefined) {
+      this.#warn("mq.tls", "is false, so mq.tlsCa, mq.tlsCert and mq.tlsKey are not used");
+    }
+    if (settings["thrift.tls.port"] !== undefined) {
+      this.#require("thrift.tls.cert", settings["thrift.tls.cert"], "must be set when thrift.tls.port is");
+      this.#require("thrift.tls.key", settings["thrift.tls.key"], "must be set when thrift.tls.port is");
+    } else if (settings["thrift.tls.cert"] !== undefined) {
+      this.#warn("thrift.tls.cert", "is not used: without thrift.tls.port there is no TLS port for beats");
     }
   }
 

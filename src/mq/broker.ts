@@ -27,6 +27,15 @@ const CONNECT_MS = 10_000;
 /** How long closing in order may take before the connection is broken off, ms. */
 const CLOSE_MS = 1_500;
 
+/** How RabbitMQ is reached over TLS; every part is PEM. */
+export interface BrokerTls {
+  /** Who must have signed RabbitMQ's certificate; without it one of the system's authorities. */
+  readonly ca?: string;
+  /** The certificate that is shown to RabbitMQ, and its private key. */
+  readonly cert?: string;
+  readonly key?: string;
+}
+
 /** Where RabbitMQ is and how it is used. */
 export interface BrokerSettings {
   /** Tried in turn. */
@@ -36,8 +45,8 @@ export interface BrokerSettings {
   readonly vhost: string;
   /** The modules' exchange. */
   readonly exchange: string;
-  /** Given: TLS, with a certificate authority (PEM) or else the system's. */
-  readonly tls?: { readonly ca?: string } | undefined;
+  /** Undefined for plain TCP. */
+  readonly tls?: BrokerTls | undefined;
   /** The largest message that is parsed, bytes. */
   readonly maxBodyBytes: number;
   /** What agentInfo gives to calls with an id in mqtype. */
@@ -222,7 +231,7 @@ export class Broker {
       timeout: CONNECT_MS,
       signal: this.#breakOff.signal,
       clientProperties: { connection_name: `elves-heartbeat ${this.#settings.instance}` },
-      ...(this.#settings.tls?.ca === undefined ? {} : { ca: this.#settings.tls.ca }),
+      ...this.#settings.tls,
     };
   }
 

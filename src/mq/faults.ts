@@ -58,6 +58,15 @@ const KNOWN: readonly (readonly [RegExp, Explanation])[] = [
     () => "there is no TLS on this port, RabbitMQ's TLS port is usually 5671: check mq.port and mq.tls",
   ],
   [
+    /fatal alert: (?:CertificateRequired|HandshakeFailure|BadCertificate|UnknownCA)/,
+    () => "RabbitMQ wants a certificate that its authority has signed: check mq.tlsCert and mq.tlsKey",
+  ],
+  [
+    /invalid peer certificate: UnknownIssuer/,
+    () =>
+      "RabbitMQ's certificate comes from an authority that is not known here: set mq.tlsCa (invalid peer certificate)",
+  ],
+  [
     /CONNECTION_FORCED - ([^"]*)/,
     ([why = ""]) => `RabbitMQ closed the connection: ${why.trim()}`,
   ],

@@ -33,7 +33,7 @@ export async function probeBroker(
         password,
         vhost: encodeURIComponent(vhost),
       },
-      { timeout: CONNECT_MS, noDelay: true, ...(tls?.ca === undefined ? {} : { ca: tls.ca }) },
+      { timeout: CONNECT_MS, noDelay: true, ...tls },
     );
   } catch (cause) {
     throw new Error(explainFault(cause), { cause });
