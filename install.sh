@@ -594,7 +594,9 @@ check_prefix() {
 }
 
 parse_args "$@"
-export DENO_DIR=${DENO_DIR:-$TOOLCHAIN/deno-dir}
+# Without symbolic links, as `deno compile` sees it: it is told what to leave out by path.
+DENO_DIR=$(realpath -m "${DENO_DIR:-$TOOLCHAIN/deno-dir}")
+export DENO_DIR
 # Behind a proxy with an own certificate, that one is among the system's and not among Mozilla's.
 export DENO_TLS_CA_STORE=${DENO_TLS_CA_STORE:-mozilla,system}
 export DENO_NO_UPDATE_CHECK=1

@@ -1,4 +1,5 @@
-import { type CatalogListener, LocalCatalog, SupervisorCatalog } from "./apps/keeper.ts";
+import { type CatalogListener, SupervisorCatalog } from "./apps/keeper.ts";
+import { LocalCatalog } from "./apps/local_catalog.ts";
 import { SupervisorSync } from "./apps/sync.ts";
 import { buildInfo } from "./build_info.ts";
 import type { Clock } from "./clock.ts";
@@ -12,14 +13,19 @@ import { Webhook } from "./events/webhook.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { History } from "./history.ts";
 import { Access } from "./http/access.ts";
+import { apiRoutes } from "./http/api/routes.ts";
+import { loginPage, pageRoutes } from "./http/assets.ts";
 import { healthRoutes } from "./http/health.ts";
+import { historyRoutes } from "./http/history_route.ts";
 import { loginRoutes } from "./http/login.ts";
-import { Problem, problemResponse } from "./http/problem.ts";
+import { metricsRoutes } from "./http/metrics_route.ts";
+import type { Route } from "./http/route.ts";
 import { HttpServer } from "./http/server.ts";
+import { Stream, streamRoutes } from "./http/stream.ts";
 import { hostOf, instanceName } from "./instance.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { FaultLog, type Logger } from "./log.ts";
-import { Metrics } from "./metrics.ts";
+import { Metrics } from "./metrics/metrics.ts";
 import { Broker } from "./mq/broker.ts";
 import { EventPublisher } from "./mq/event_publisher.ts";
 import { Supervisor } from "./mq/supervisor.ts";
@@ -51,6 +57,8 @@ export interface App {
   /** Where beats are received, with the real port. */
   readonly beatAddress: { hostname: string; port: number };
   readonly beats: BeatServer;
+  /** Everything that is answered over HTTP. */
+  readonly routes: readonly Route[];
   /** Where page, API and metrics are, with the real port; undefined while that port cannot be opened. */
   readonly httpAddress: { hostname: string; port: number } | undefined;
   readonly fleet: Fleet;
@@ -60,6 +68,7 @@ export interface App {
   readonly events: EventDispatcher;
   readonly operations: Operations;
   readonly metrics: Metrics;
+  readonly status: Status;
   /** Shows whether the service really works. */
   readonly pulse: Pulse;
   /** Undefined where the service does not register itself. */
@@ -86,10 +95,20 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     const instance = instanceName(settings);
     const run = `${instance}.${crypto.randomUUID().slice(0, 8)}`;
     const slices = new Slices();
-    const metrics = new Metrics();
+    const metrics = new Metrics(clock);
     const access = new Access(accessSettings(settings), { clock, faults: new FaultLog(log, () => clock.monotonic()) });
-    const http = new HttpServer({ hostname: settings["http.host"], port: settings["http.port"], access, log, clock });
+    const http = new HttpServer({
+      hostname: settings["http.host"],
+      port: settings["http.port"],
+      access,
+      log,
+      clock,
+      observe: (request) => metrics.http.observe(request),
+    });
     lifecycle.push("HTTP port", () => http.stop());
+    const stream = new Stream(() => status.summary());
+    // Before the port, which would wait for the streams.
+    lifecycle.push("stream", () => stream.close());
 
     const fleet = new Fleet(fleetOptions(settings));
     const { store, memory } = await Store.open({
@@ -104,7 +123,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       },
     });
     lifecycle.push("store", () => store.close());
-    fleet.restore(memory.agents, now());
+    fleet.restore(memory, now());
 
     const listener: CatalogListener = {
       inForce: ({ body, origin, atMs }) => recorder.catalog({ body, origin, takenAtMs: atMs, source: catalog.source }),
@@ -160,9 +179,15 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       log,
       store,
       tell: (happened) => events.enqueue(happened),
+      show: (happened) => {
+        metrics.events.add(happened);
+        stream.publish(happened);
+      },
       timeoutMs: () => current["agent.timeout"],
-      expired: (seconds) => metrics.expiryError.observe(seconds),
+      expired: (seconds) => metrics.expiryError.observe(seconds * 1000),
     });
+    // Before there are new events, which would be read as old ones.
+    await stream.restore(store, log);
     recorder.start();
     lifecycle.push("recorder", () => recorder.stop());
     const operations = new Operations({ fleet, catalog, store, recorder, clock, log });
@@ -191,14 +216,27 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     const history = new History({ counts: () => fleet.counts(now()), beats: () => beats.stats.beats }, clock);
     history.start();
     lifecycle.push("history", () => history.stop());
-    const status = new Status({
+    const status: Status = new Status({
       ...{ instance, build: buildInfo(), startedAt, clock, fleet, beats, catalog, broker, registrar, store, events },
       beatsPerSecond: () => history.beatsPerSecond,
       timeoutMs: () => current["agent.timeout"],
-      streamClients: () => 0,
+      streamClients: () => stream.clients,
     });
-    const loginPage = () => problemResponse(new Problem(401, "a token is required"));
-    http.start({ routes: [...healthRoutes(status), ...loginRoutes(access, loginPage)], loginPage });
+    const routes: readonly Route[] = [
+      ...healthRoutes(status),
+      ...loginRoutes(access, loginPage),
+      ...apiRoutes({ fleet, catalog, store, operations, slices, clock, dataDir: settings["data.dir"] }),
+      ...historyRoutes(history),
+      ...streamRoutes(stream),
+      ...metricsRoutes(metrics),
+      ...pageRoutes(),
+    ];
+    metrics.start({
+      ...{ status, fleet, beats, broker, events, store, registrar, routes },
+      isShortOfDescriptors: shortage !== undefined,
+    });
+    lifecycle.push("metrics", () => metrics.stop());
+    http.start({ routes, loginPage });
 
     const pulse: Pulse = {
       judgedUntilMs: () => recorder.judgedUntilMs,
@@ -212,13 +250,27 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     });
     log.info(`beats on ${beatAddress.hostname}:${beatAddress.port}`);
     return {
-      ...{ beatAddress, beats, fleet, catalog, broker, store, events, operations, metrics, pulse, registrar },
+      ...{
+        beatAddress,
+        routes,
+        beats,
+        fleet,
+        catalog,
+        broker,
+        store,
+        events,
+        operations,
+        metrics,
+        status,
+        pulse,
+        registrar,
+      },
       get httpAddress() {
         return http.address;
       },
       reload(next: Settings) {
         current = reload({ before: current, next }, { log, fleet, catalog, operations });
-        access.reconfigure(accessSettings(current));
+        if (access.reconfigure(accessSettings(current))) stream.disconnect();
       },
       stop: () => lifecycle.close(),
     };

@@ -120,7 +120,9 @@ export class History {
       this.#set(missed, { online: NaN, suspect: NaN, offline: NaN, beatRate: NaN });
     }
     this.#newest = number;
-    this.#set(number, { ...this.#source.counts(), beatRate: rate(this.#sampled, now) });
+    // The first one has no time before it in which beats could have come.
+    const beatRate = now.atMs > this.#sampled.atMs ? rate(this.#sampled, now) : NaN;
+    this.#set(number, { ...this.#source.counts(), beatRate });
     this.#sampled = now;
   }
 

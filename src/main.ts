@@ -1,9 +1,7 @@
 import { dirname, join } from "node:path";
-import { buildInfo } from "./build_info.ts";
-import { check } from "./cli/check.ts";
-import { type Arguments, HELP, parseArguments, UsageError } from "./cli/arguments.ts";
-import { run } from "./cli/run.ts";
-import { ConfigError } from "./config/file.ts";
+import type { Surroundings } from "./cli/command.ts";
+import { execute } from "./cli/execute.ts";
+import { processTerminal } from "./cli/terminal.ts";
 
 /** How long a stop may take before the process ends all the same, ms. */
 const HARD_STOP_MS = 5_000;
@@ -31,53 +29,16 @@ function stopSignal(): Promise<string> {
   });
 }
 
-function print(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(text));
-}
+const surroundings: Surroundings = {
+  terminal: processTerminal({ noColor: Deno.env.get("NO_COLOR"), term: Deno.env.get("TERM") }),
+  journal: Deno.env.get("JOURNAL_STREAM") !== undefined,
+  systemd: {
+    notifySocket: Deno.env.get("NOTIFY_SOCKET"),
+    watchdogUsec: Deno.env.get("WATCHDOG_USEC"),
+    watchdogPid: Deno.env.get("WATCHDOG_PID"),
+  },
+  stopped: stopSignal,
+  onReload: (listener) => Deno.addSignalListener("SIGHUP", listener),
+};
 
-function printError(text: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
-}
-
-function versionText(): string {
-  const { version, commit, runtime } = buildInfo();
-  return `elves-heartbeat ${version} (${commit})\nDeno ${Deno.version.deno}, ${runtime}\n`;
-}
-
-async function execute({ command, config }: Arguments): Promise<number> {
-  switch (command) {
-    case "run":
-      return await run({
-        config,
-        journal: Deno.env.get("JOURNAL_STREAM") !== undefined,
-        systemd: {
-          notifySocket: Deno.env.get("NOTIFY_SOCKET"),
-          watchdogUsec: Deno.env.get("WATCHDOG_USEC"),
-          watchdogPid: Deno.env.get("WATCHDOG_PID"),
-        },
-        stopped: stopSignal(),
-        onReload: (listener) => Deno.addSignalListener("SIGHUP", listener),
-      });
-    case "check":
-      return await check(config, print);
-    case "version":
-      print(versionText());
-      return 0;
-    case "help":
-      print(HELP);
-      return 0;
-  }
-}
-
-async function main(): Promise<number> {
-  try {
-    return await execute(parseArguments(Deno.args, defaultConfig()));
-  } catch (cause) {
-    if (cause instanceof UsageError) printError(`${cause.message}\n\n${HELP}`);
-    else if (cause instanceof ConfigError) printError(cause.message);
-    else throw cause;
-    return 2;
-  }
-}
-
-Deno.exit(await main());
+Deno.exit(await execute(Deno.args, defaultConfig(), surroundings));

@@ -1,4 +1,6 @@
-import type { LocalCatalog, OfferOutcome, SupervisorCatalog } from "./apps/keeper.ts";
+import type { SupervisorCatalog } from "./apps/keeper.ts";
+import type { LocalCatalog } from "./apps/local_catalog.ts";
+import type { OfferOutcome } from "./apps/offer.ts";
 import type { Clock } from "./clock.ts";
 import type { Difference } from "./config/reload.ts";
 import type { Instant } from "./fleet/agent.ts";
@@ -120,8 +122,8 @@ export class Operations {
    */
   addSilence(wish: NewSilence, who: string): Silence {
     const silence = this.#options.fleet.addSilence(wish, { by: who, now: this.#now() });
-    const result = `${silence.agents} agents until ${new Date(silence.untilMs).toISOString()}`;
-    this.#audit({ action: "silenceAdd", who, what: silenceText(silence), result });
+    const result = `agents in it: ${silence.agents}, until ${new Date(silence.untilMs).toISOString()}`;
+    this.#audit({ action: "silenceAdd", who, what: silence.text, result });
     return silence;
   }
 
@@ -129,7 +131,7 @@ export class Operations {
   removeSilence(id: string, who: string): boolean {
     const ended = this.#options.fleet.removeSilence(id, this.#now());
     if (ended === undefined) return false;
-    this.#audit({ action: "silenceRemove", who, what: silenceText(ended.silence), result: endText(ended) });
+    this.#audit({ action: "silenceRemove", who, what: ended.silence.text, result: endText(ended) });
     return true;
   }
 
@@ -172,15 +174,6 @@ function seconds(ms: number): number {
   return Math.round(ms / 1000);
 }
 
-function silenceText({ id, cidr, asset, reason }: Silence): string {
-  const parts = [
-    `silence ${id}`,
-    cidr === undefined ? [] : `cidr ${cidr.text}`,
-    asset === undefined ? [] : `asset ${asset}`,
-  ];
-  return [...parts.flat(), ...(reason === "" ? [] : [`(${reason})`])].join(" ");
-}
-
 function endText({ agents, offline }: EndedSilence): string {
-  return `${agents} agents covered, ${offline} of them offline`;
+  return `agents in it: ${agents}, of them offline: ${offline}`;
 }

@@ -2,6 +2,7 @@ import type { Clock } from "./clock.ts";
 import type { Agent, Instant } from "./fleet/agent.ts";
 import { auditEvent, type EventKind, type FleetEvent, isTold, serviceEvent } from "./fleet/events.ts";
 import type { Fleet } from "./fleet/fleet.ts";
+import type { EndedSilence, StoredSilence } from "./fleet/silences.ts";
 import type { StoredAgent } from "./fleet/stored.ts";
 import type { Logger } from "./log.ts";
 import type { Audit, AuditSubject } from "./operations.ts";
@@ -32,6 +33,8 @@ export interface ChangeBatch {
   readonly forgotten: readonly string[];
   readonly events: readonly FleetEvent[];
   readonly catalogs: readonly CatalogRecord[];
+  /** All silences; undefined when they are the same as before. */
+  readonly silences: readonly StoredSilence[] | undefined;
 }
 
 /** Where changes go to outlive the process. */
@@ -147,16 +150,18 @@ export class Recorder {
     const now = this.#now();
     fleet.advance(now);
     this.#judgedUntilMs = now.monotonic;
-    const { agents, forgotten, events: fleetEvents } = fleet.takeChanges();
+    const { agents, forgotten, events: fleetEvents, silences, ended } = fleet.takeChanges();
     const events = [...fleetEvents, ...this.#serviceEvents];
     const catalogs = this.#catalogs;
     this.#serviceEvents = [];
     this.#catalogs = [];
     this.#checkInterval();
-    if (agents.length + forgotten.length + events.length + catalogs.length === 0) return;
+    const changes = agents.length + forgotten.length + events.length + catalogs.length;
+    if (changes === 0 && silences === undefined) return;
     this.#observe(events, now);
     this.#report(events);
-    const stored = this.#store({ agents, forgotten, events, catalogs });
+    for (const silence of ended) this.#reportEnd(silence);
+    const stored = this.#store({ agents, forgotten, events, catalogs, silences });
     // One after the other, so that events are told in the order in which they happened.
     this.#last = this.#last.then(() => stored).then(() => {
       if (events.length === 0) return;
@@ -189,8 +194,9 @@ export class Recorder {
   }
 
   #observe(events: readonly FleetEvent[], { wall }: Instant): void {
-    for (const { kind, atMs } of events) {
-      if (kind === "agentOffline") this.#options.expired(Math.max(0, wall - atMs) / 1000);
+    for (const { kind, atMs, sinceMs } of events) {
+      // What is told late does not know what was before it, and says nothing about how soon it was seen.
+      if (kind === "agentOffline" && sinceMs !== undefined) this.#options.expired(Math.max(0, wall - atMs) / 1000);
     }
   }
 
@@ -206,6 +212,14 @@ export class Recorder {
       if (kind === "guardOn") this.#options.log.warn(GUARD_ON, { ...details });
       if (kind === "guardOff") this.#options.log.warn(GUARD_OFF, { ...details });
     }
+  }
+
+  #reportEnd({ silence, agents, offline }: EndedSilence): void {
+    this.#options.log.info("silence: {silence} is over; agents in it: {agents}, of them offline: {offline}", {
+      silence: silence.text,
+      agents,
+      offline,
+    });
   }
 }
 

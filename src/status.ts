@@ -1,4 +1,5 @@
-import type { LocalCatalog, SupervisorCatalog } from "./apps/keeper.ts";
+import type { SupervisorCatalog } from "./apps/keeper.ts";
+import type { LocalCatalog } from "./apps/local_catalog.ts";
 import type { BuildInfo } from "./build_info.ts";
 import type { Clock } from "./clock.ts";
 import type { EventDispatcher, SinkStats } from "./events/dispatcher.ts";
@@ -41,6 +42,13 @@ export interface HeldSummary {
   readonly reason: string;
   readonly apps: number;
   readonly agents: number;
+}
+
+/** How the telling of events stands. */
+export interface SinkSummary extends Omit<SinkStats, "oldestAtMs"> {
+  readonly name: SinkName;
+  /** When the oldest event that waits happened; null when none waits. */
+  readonly oldest_at_ms: number | null;
 }
 
 /** The whole service at a glance, as `/api/v1/summary` tells it. */
@@ -103,7 +111,7 @@ export interface Summary {
     readonly lag_seconds: number;
     readonly queued: number;
   };
-  readonly events: { readonly sinks: readonly ({ readonly name: SinkName } & SinkStats)[] };
+  readonly events: { readonly sinks: readonly SinkSummary[] };
   readonly cluster: { readonly enabled: boolean };
   readonly silences: number;
   readonly stream_clients: number;
@@ -177,20 +185,24 @@ export class Status {
     const { fleet } = this.#parts;
     const now = this.#now();
     const { online, suspect, offline } = fleet.counts(now);
-    const { guardSinceMs, graceUntilMs } = fleet.status(now);
+    const { guardSinceMs, guardEndsByMs, graceUntilMs, silent, held } = fleet.status(now);
     const wall = (monotonic: number) => time(now.wall + monotonic - now.monotonic);
     return {
-      agents: { online, suspect, offline, total: online + suspect + offline, silenced: 0, flapping: 0 },
+      agents: {
+        ...{ online, suspect, offline, total: online + suspect + offline },
+        silenced: fleet.countSilenced,
+        flapping: fleet.countFlapping,
+      },
       warming: fleet.isWarming(now),
       grace_until: graceUntilMs > now.monotonic ? wall(graceUntilMs) : null,
       guard: {
         on: guardSinceMs !== undefined,
         since: guardSinceMs === undefined ? null : wall(guardSinceMs),
-        silent: 0,
-        held: 0,
-        ends_by: null,
+        silent,
+        held,
+        ends_by: guardEndsByMs === undefined ? null : wall(guardEndsByMs),
       },
-      silences: 0,
+      silences: fleet.silences.size,
     };
   }
 
@@ -236,7 +248,7 @@ export class Status {
 
   #sinks(): Summary["events"]["sinks"] {
     const stats = Object.entries(this.#parts.events.stats) as [SinkName, SinkStats][];
-    return stats.map(([name, counts]) => ({ name, ...counts }));
+    return stats.map(([name, { oldestAtMs, ...counts }]) => ({ name, ...counts, oldest_at_ms: oldestAtMs ?? null }));
   }
 }
 

@@ -1,5 +1,5 @@
 import { AppSet } from "./app_set.ts";
-import type { AppEntry } from "./entries.ts";
+import type { AppEntry, UnreadApp } from "./entries.ts";
 
 /** How many addresses are handled between two places where building a catalog may be interrupted. */
 const ADDRESSES_PER_STEP = 256;
@@ -10,16 +10,27 @@ export class Catalog {
   readonly #byIp: ReadonlyMap<string, AppSet>;
   /** The names of all apps that some agent may run. */
   readonly apps: ReadonlySet<string>;
+  /**
+   * Agents of which it is not known what they may run, with an app that is missing: the entry that named them could not
+   * be read, and there is no former catalog that says what they had. To be answered without that app they would remove
+   * it; to an exception they do nothing (PROTOCOL.md section 1).
+   */
+  readonly unknown: ReadonlyMap<string, string>;
 
   /**
    * @param everywhere what an agent may run that has no set of its own
    * @param byIp canonical address to set
-   * @param apps the names of all apps in these sets
+   * @param names `apps`: the names of all apps in these sets; `unknown`: agents that may not be answered from them
    */
-  constructor(everywhere: AppSet, byIp: ReadonlyMap<string, AppSet>, apps: ReadonlySet<string>) {
+  constructor(
+    everywhere: AppSet,
+    byIp: ReadonlyMap<string, AppSet>,
+    names: { apps: ReadonlySet<string>; unknown?: ReadonlyMap<string, string> },
+  ) {
     this.#everywhere = everywhere;
     this.#byIp = byIp;
-    this.apps = apps;
+    this.apps = names.apps;
+    this.unknown = names.unknown ?? new Map();
   }
 
   /** What the agent at a canonical address may run. */
@@ -46,7 +57,7 @@ export class Catalog {
 /** The catalog in which every agent may run the same apps. */
 export function catalogForAll(apps: Readonly<Record<string, string>>): Catalog {
   const set = new AppSet(new Map(Object.entries(apps)));
-  return new Catalog(set, new Map(), new Set(set.apps.keys()));
+  return new Catalog(set, new Map(), { apps: new Set(set.apps.keys()) });
 }
 
 /**
@@ -54,10 +65,15 @@ export function catalogForAll(apps: Readonly<Record<string, string>>): Catalog {
  * agent two versions of an app, the later one counts.
  *
  * @param kept apps whose entry was refused: they stay as `previous` has them, unless a valid entry says otherwise
+ * @param unread what the refused entries would have been about
  */
 export function* buildCatalog(
   entries: readonly AppEntry[],
-  { kept, previous }: { kept: ReadonlySet<string>; previous: Catalog | undefined },
+  { kept, previous, unread = [] }: {
+    kept: ReadonlySet<string>;
+    previous: Catalog | undefined;
+    unread?: readonly UnreadApp[];
+  },
 ): Generator<void, Catalog, void> {
   const nothing = new AppSet(new Map());
   const byIp = new Map<string, AppSet>();
@@ -80,13 +96,25 @@ export function* buildCatalog(
       if (++handled % ADDRESSES_PER_STEP === 0) yield;
     }
   }
-  return new Catalog(nothing, byIp, names);
+  const unknown = new Map<string, string>();
+  for (const { app, agents } of unread) {
+    for (const ip of agents) {
+      const isNew = previous === undefined || previous.unknown.has(ip);
+      if (isNew && !byIp.get(ip)?.apps.has(app)) unknown.set(ip, app);
+      if (++handled % ADDRESSES_PER_STEP === 0) yield;
+    }
+  }
+  return new Catalog(nothing, byIp, { apps: names, unknown });
 }
 
 /** Whether two catalogs give every agent the same. A long job. */
 export function* sameCatalog(a: Catalog, b: Catalog): Generator<void, boolean, void> {
-  if (a.agents !== b.agents) return false;
+  if (a.agents !== b.agents || a.unknown.size !== b.unknown.size) return false;
   let handled = 0;
+  for (const [ip, app] of a.unknown) {
+    if (b.unknown.get(ip) !== app) return false;
+    if (++handled % ADDRESSES_PER_STEP === 0) yield;
+  }
   for (const [ip, set] of a.entries()) {
     if (b.for(ip).json !== set.json) return false;
     if (++handled % ADDRESSES_PER_STEP === 0) yield;
@@ -118,14 +146,20 @@ export function* emptiedBy(
  */
 export function* catalogBody(catalog: Catalog): Generator<void, string, void> {
   const entries = new Map<string, { app: string; version: string; agentList: string[] }>();
+  const add = (ip: string, app: string, version: string) => {
+    const key = JSON.stringify([app, version]);
+    const entry = entries.get(key);
+    if (entry === undefined) entries.set(key, { app, version, agentList: [ip] });
+    else entry.agentList.push(ip);
+  };
   let handled = 0;
   for (const [ip, set] of catalog.entries()) {
-    for (const [app, version] of set.apps) {
-      const key = JSON.stringify([app, version]);
-      const entry = entries.get(key);
-      if (entry === undefined) entries.set(key, { app, version, agentList: [ip] });
-      else entry.agentList.push(ip);
-    }
+    for (const [app, version] of set.apps) add(ip, app, version);
+    if (++handled % ADDRESSES_PER_STEP === 0) yield;
+  }
+  for (const [ip, app] of catalog.unknown) {
+    // Without a version the entry is refused when it is read again, so that what is not known stays so.
+    add(ip, app, "");
     if (++handled % ADDRESSES_PER_STEP === 0) yield;
   }
   const texts: string[] = [];

@@ -25,6 +25,14 @@ export interface RefusedEntry {
   readonly reason: string;
 }
 
+/** An entry that was refused whole, and the agents that it names none the less. */
+export interface UnreadApp {
+  /** Empty where the entry does not say which app it is about. */
+  readonly app: string;
+  /** Canonical addresses. */
+  readonly agents: readonly string[];
+}
+
 /** A list of entries after validation. */
 export interface ReadEntries {
   readonly entries: readonly AppEntry[];
@@ -33,6 +41,8 @@ export interface ReadEntries {
   readonly refusedApps: ReadonlySet<string>;
   /** Whether an entry was refused that does not say which app it is about. */
   readonly hasUnnamed: boolean;
+  /** What the refused entries would have been about, as far as that can be read. */
+  readonly unread: readonly UnreadApp[];
 }
 
 const name = (what: string) =>
@@ -58,6 +68,7 @@ export function* readEntries(list: readonly unknown[]): Generator<void, ReadEntr
   const entries: AppEntry[] = [];
   const refused: RefusedEntry[] = [];
   const refusedApps = new Set<string>();
+  const unread: UnreadApp[] = [];
   let hasUnnamed = false;
   for (const [entry, value] of list.entries()) {
     yield;
@@ -66,6 +77,9 @@ export function* readEntries(list: readonly unknown[]): Generator<void, ReadEntr
       const app = nameOf(value);
       if (app === undefined) hasUnnamed = true;
       else refusedApps.add(app);
+      const list = isObject(value) && Array.isArray(value.agentList) ? value.agentList : [];
+      const { agents } = yield* readAddresses(list);
+      if (agents.length > 0) unread.push({ app: app ?? "", agents });
       refused.push({
         entry,
         ...(app === undefined ? {} : { app }),
@@ -83,7 +97,7 @@ export function* readEntries(list: readonly unknown[]): Generator<void, ReadEntr
       refused.push({ entry, app, reason: `${bad.length} of agentList are no addresses, the first is ${first}` });
     }
   }
-  return { entries, refused, refusedApps, hasUnnamed };
+  return { entries, refused, refusedApps, hasUnnamed, unread };
 }
 
 function* readAddresses(list: readonly unknown[]): Generator<void, { agents: string[]; bad: unknown[] }, void> {

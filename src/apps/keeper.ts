@@ -3,46 +3,8 @@ import type { EventKind } from "../fleet/events.ts";
 import { FaultLog, type Logger } from "../log.ts";
 import { quoted } from "../quoted.ts";
 import type { Slices } from "../slices.ts";
-import {
-  buildCatalog,
-  type Catalog,
-  catalogBody,
-  catalogForAll,
-  changedAgents,
-  emptiedBy,
-  sameCatalog,
-} from "./catalog.ts";
-import { type AppEntry, isObject, readEntries, type RefusedEntry } from "./entries.ts";
-
-/** How many refused entries the log names; the rest is counted. */
-const NAMED_REFUSALS = 10;
-
-/** The most entries that a catalog may have, one for each version of an app. */
-const MAX_ENTRIES = 100_000;
-
-/** What became of an offered catalog. */
-export type OfferOutcome =
-  | {
-    /** `applied`: it is in force; `unchanged`: it says what already was in force; `held`: it would empty too many agents. */
-    readonly result: "applied" | "unchanged" | "held";
-    readonly apps: number;
-    readonly agents: number;
-    readonly refused: readonly RefusedEntry[];
-  }
-  /** It may be old, and supervisor is asked first. */
-  | { readonly result: "deferred" }
-  | { readonly result: "rejected"; readonly reason: string };
-
-/** Where new catalogs are taken in. */
-export interface CatalogUpdates {
-  /** The source in force; with `local` nothing is taken in. */
-  readonly source: "local" | "supervisor";
-  /**
-   * Offers a catalog in the form of updateAppInfo. Offers are handled in the order in which they came.
-   * @param origin how it came, for the history; `updateAppInfo` unless told otherwise
-   */
-  offer(body: unknown, origin?: string): Promise<OfferOutcome>;
-}
+import { type Catalog, catalogBody, changedAgents, emptiedBy, sameCatalog } from "./catalog.ts";
+import { type Candidate, type CatalogUpdates, logRefused, OFFER_FORM, type OfferOutcome, readOffer } from "./offer.ts";
 
 /** A catalog as it outlives the process. */
 export interface RememberedCatalog {
@@ -81,12 +43,6 @@ export interface HeldCatalog {
   readonly reason: string;
   /** Since when, ms since the epoch. */
   readonly atMs: number;
-}
-
-interface Candidate {
-  readonly catalog: Catalog;
-  readonly refused: readonly RefusedEntry[];
-  readonly origin: string;
 }
 
 /**
@@ -200,14 +156,8 @@ export class SupervisorCatalog implements CatalogUpdates {
     return stillEmptying === undefined ? await this.#apply(again) : this.#hold(again, stillEmptying);
   }
 
-  async #read(body: unknown, origin: string): Promise<Candidate | undefined> {
-    const list = isObject(body) ? body.result : undefined;
-    if (!Array.isArray(list) || list.length > MAX_ENTRIES) return undefined;
-    const { entries, refused, ...rest } = await this.#slices.run(readEntries(list));
-    const previous = this.#current;
-    const kept = rest.hasUnnamed ? rest.refusedApps.union(unmentioned(previous, entries)) : rest.refusedApps;
-    const catalog = await this.#slices.run(buildCatalog(entries, { kept, previous }));
-    return { catalog, refused, origin };
+  #read(body: unknown, origin: string): Promise<Candidate | undefined> {
+    return readOffer(body, { origin, previous: this.#current, slices: this.#slices });
   }
 
   /** Why a catalog must be confirmed first, or undefined when it may simply be applied. */
@@ -232,7 +182,7 @@ export class SupervisorCatalog implements CatalogUpdates {
   async #apply({ catalog, refused, origin }: Candidate): Promise<OfferOutcome> {
     const { listener } = this.#options;
     const summary = { apps: catalog.apps.size, agents: catalog.agents, refused };
-    this.#logRefused(refused);
+    logRefused(refused, this.#faults);
     this.#held = undefined;
     const former = this.#current;
     if (former !== undefined && await this.#slices.run(sameCatalog(former, catalog))) {
@@ -251,6 +201,13 @@ export class SupervisorCatalog implements CatalogUpdates {
         changed,
       },
     );
+    if (catalog.unknown.size > 0) {
+      this.#log.warn(
+        "catalog: {unknown} agents get an exception and keep what they have, because supervisor's entry about them cannot " +
+          "be read and it is not known what they may run",
+        { unknown: catalog.unknown.size },
+      );
+    }
     listener.event("catalogChanged", { apps, agents, changed, origin });
     return { result: "applied", ...summary };
   }
@@ -267,7 +224,7 @@ export class SupervisorCatalog implements CatalogUpdates {
   }
 
   #hold({ catalog, refused, origin }: Candidate, reason: string): OfferOutcome {
-    this.#logRefused(refused);
+    logRefused(refused, this.#faults);
     const message =
       "catalog: held back, because {reason}; the former one stays in force until supervisor says the same twice";
     if (this.#held?.reason === reason) this.#faults.error("held", message, { reason });
@@ -279,53 +236,8 @@ export class SupervisorCatalog implements CatalogUpdates {
   }
 
   #reject(body: unknown): OfferOutcome {
-    const reason = `an object with a list "result" of at most ${MAX_ENTRIES} entries was required, ${
-      quoted(body)
-    } came`;
+    const reason = `${OFFER_FORM} was required, ${quoted(body)} came`;
     this.#faults.warn("rejected", "catalog: refused whole, the former one stays in force: {reason}", { reason });
     return { result: "rejected", reason };
-  }
-
-  #logRefused(refused: readonly RefusedEntry[]): void {
-    if (refused.length === 0) return;
-    for (const [place, { entry, app = "unnamed", reason }] of refused.slice(0, NAMED_REFUSALS).entries()) {
-      this.#faults.warn(`entry${place}`, "catalog: entry {entry} (app {app}): {reason}", { entry, app, reason });
-    }
-    if (refused.length > NAMED_REFUSALS) {
-      this.#faults.warn("entries", "catalog: {more} more entries have faults", {
-        more: refused.length - NAMED_REFUSALS,
-      });
-    }
-  }
-}
-
-/** The apps that a list does not mention, any of which an entry without a readable name may be about. */
-function unmentioned(previous: Catalog | undefined, entries: readonly AppEntry[]): ReadonlySet<string> {
-  const mentioned = new Set(entries.map(({ app }) => app));
-  return new Set([...previous?.apps ?? []].filter((app) => !mentioned.has(app)));
-}
-
-/** The catalog of the configuration: the same apps for every agent, and no other source. */
-export class LocalCatalog implements CatalogUpdates {
-  readonly source = "local";
-  #current: Catalog;
-
-  /** @param apps app name to version */
-  constructor(apps: Readonly<Record<string, string>>) {
-    this.#current = catalogForAll(apps);
-  }
-
-  /** The catalog in force. */
-  get current(): Catalog {
-    return this.#current;
-  }
-
-  /** Gives every agent other apps from now on. */
-  reconfigure(apps: Readonly<Record<string, string>>): void {
-    this.#current = catalogForAll(apps);
-  }
-
-  offer(): Promise<OfferOutcome> {
-    return Promise.resolve({ result: "rejected", reason: "the apps come from auth.localAppInfo (auth.mode = simple)" });
   }
 }

@@ -22,7 +22,7 @@ export interface AppRollout {
   readonly versions: readonly VersionRollout[];
 }
 
-/** All apps that some agent shall run or has. */
+/** All apps of the catalog, and all that some agent has. */
 export interface Rollout {
   /** How many agents were counted. */
   readonly agents: number;
@@ -60,14 +60,15 @@ export function compareVersions(a: string, b: string): number {
 }
 
 /**
- * Compares what agents shall run with what they say they have. A long job: it yields where it may be interrupted.
+ * Compares what agents shall run with what they say they have. Addresses that the catalog names and that are not among
+ * the agents are not counted as wanted; see countUnseen. A long job: it yields where it may be interrupted.
  * @param catalog undefined when it is not known: then nothing is wanted
  */
 export function* rollout(
   agents: readonly Agent[],
   catalog: Catalog | undefined,
 ): Generator<void, Rollout, void> {
-  const counts = new Counts();
+  const counts = new Counts(catalog?.apps ?? []);
   const kinds = yield* alike(agents, catalog);
   // First what is wanted, whatever its number; only what is not has a limit.
   for (const kind of kinds) yield* counts.want(kind);
@@ -114,6 +115,11 @@ class Counts {
   unlisted = 0;
   readonly #apps = new Map<string, Map<string, VersionRollout>>();
   #unwantedPairs = 0;
+
+  /** @param apps names that are listed whether any agent that is counted shall run them or not */
+  constructor(apps: Iterable<string>) {
+    for (const app of apps) this.#apps.set(app, new Map());
+  }
 
   *want({ wanted, count }: Kind): Generator<void, void, void> {
     let handled = 0;

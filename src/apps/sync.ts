@@ -1,7 +1,7 @@
 import { retryDelayMs } from "../backoff.ts";
 import type { Logger } from "../log.ts";
 import { isObject } from "./entries.ts";
-import type { CatalogUpdates, OfferOutcome } from "./keeper.ts";
+import type { CatalogUpdates, OfferOutcome } from "./offer.ts";
 
 /** What a sync needs. */
 export interface SyncOptions {

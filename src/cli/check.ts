@@ -1,4 +1,5 @@
 import { errorText } from "../error_text.ts";
+import type { z } from "zod";
 import { brokerSettings } from "../options.ts";
 import { zookeeperEnabled } from "../config/config.ts";
 import { loadConfig } from "../config/file.ts";
@@ -7,8 +8,16 @@ import { descriptorShortage } from "../descriptors.ts";
 import { probeBroker } from "../mq/probe.ts";
 import { probeBeatPort } from "../thrift/probe.ts";
 import { probeZookeeper } from "../zookeeper/probe.ts";
+import { READINESS } from "./answers.ts";
+import type { Invocation, Surroundings } from "./command.ts";
+import { authority, localHost } from "./endpoint.ts";
+import { Service, ServiceError } from "./service.ts";
+import { type Style, styled } from "./terminal.ts";
+import { visible } from "./text_width.ts";
 
 type Verdict = "ok" | "warning" | "FAULT";
+
+const STYLES: Readonly<Record<Verdict, Style>> = { ok: "good", warning: "warning", FAULT: "bad" };
 
 interface Line {
   readonly verdict: Verdict;
@@ -21,15 +30,19 @@ interface Line {
  * @returns the exit code: 0 when the service could start and reach its peers, 1 when not
  * @throws {ConfigError} when the configuration cannot be used
  */
-export async function check(config: string, print: (text: string) => void): Promise<number> {
+export async function check({ config }: Invocation, { terminal }: Surroundings): Promise<number> {
   const { settings, warnings } = loadConfig(config);
-  const show = ({ verdict, what, text }: Line) => print(`${verdict.padEnd(8)} ${what.padEnd(10)} ${text}\n`);
+  const show = ({ verdict, what, text }: Line) => {
+    const word = styled(terminal, verdict, STYLES[verdict]) + " ".repeat(8 - verdict.length);
+    terminal.write(`${word} ${what.padEnd(10)} ${visible(text)}\n`);
+  };
   show({ verdict: "ok", what: "config", text: config });
   for (const warning of warnings) show({ verdict: "warning", what: "config", text: warning });
   const tried = await Promise.all([
     tryBroker(settings),
     tryZookeeper(settings),
     tryBeatPort(settings),
+    tryHttpPort(settings),
     tryDataDir(settings),
   ]);
   const lines = tried.flat();
@@ -70,23 +83,70 @@ async function tryBeatPort(settings: Settings): Promise<Line[]> {
   const hostname = settings["thrift.heartbeat.host"];
   const port = settings["thrift.heartbeat.port"];
   const line = await attempt("beats", async () => {
-    try {
-      Deno.listen({ hostname, port }).close();
-      return `${hostname}:${port} is free`;
-    } catch (cause) {
-      if (!(cause instanceof Deno.errors.AddrInUse)) {
-        throw new Error(
-          `${hostname}:${port} cannot be opened (thrift.heartbeat.host, thrift.heartbeat.port): ${errorText(cause)}`,
-        );
-      }
-    }
-    // A server on every address answers on loopback as well.
-    const local = hostname === "0.0.0.0" ? "127.0.0.1" : hostname === "::" ? "::1" : hostname;
-    if (await probeBeatPort(local, port) === "thrift") return `${hostname}:${port} is served already, by this service`;
-    throw new Error(`${hostname}:${port} is in use by something else: stop it, or take another thrift.heartbeat.port`);
+    const at = authority(hostname, port);
+    if (isFree({ hostname, port }, "thrift.heartbeat")) return `${at} is free`;
+    if (await probeBeatPort(localHost(hostname), port) === "thrift") return `${at} is served already, by this service`;
+    throw new Error(`${at} is in use by something else: stop it, or take another thrift.heartbeat.port`);
   });
   const shortage = descriptorShortage(settings["thrift.maxConnections"]);
   return shortage === undefined ? [line] : [line, { verdict: "warning", what: "beats", text: shortage }];
+}
+
+/** Whether nobody listens there. @throws when the port cannot be opened for another reason */
+function isFree(address: { hostname: string; port: number }, keys: string): boolean {
+  try {
+    Deno.listen(address).close();
+    return true;
+  } catch (cause) {
+    if (cause instanceof Deno.errors.AddrInUse) return false;
+    const at = authority(address.hostname, address.port);
+    throw new Error(`${at} cannot be opened (${keys}.host, ${keys}.port): ${errorText(cause)}`, { cause });
+  }
+}
+
+/** The port of the page and the API; where the service runs, it is asked whether it is ready. */
+async function tryHttpPort(settings: Settings): Promise<Line[]> {
+  const hostname = settings["http.host"];
+  const port = settings["http.port"];
+  const at = authority(hostname, port);
+  let readiness: Readiness | undefined;
+  const line = await attempt("http", async () => {
+    if (isFree({ hostname, port }, "http")) return `${at} is free`;
+    readiness = await askReadiness(`http://${authority(localHost(hostname), port)}`);
+    if (readiness !== undefined) return `${at} is served already, by this service`;
+    throw new Error(`${at} is in use by something else: stop it, or take another http.port`);
+  });
+  return readiness === undefined ? [line] : [line, readinessLine(readiness)];
+}
+
+type Readiness = z.infer<typeof READINESS>;
+
+/** What /readyz says; undefined when it is not this service that answers. */
+async function askReadiness(base: string): Promise<Readiness | undefined> {
+  const service = new Service({ base, token: undefined, config: "" });
+  try {
+    return await service.askFor(READINESS, "/readyz", { alsoTakes: 503 });
+  } catch (cause) {
+    if (cause instanceof ServiceError) return undefined;
+    throw cause;
+  }
+}
+
+function readinessLine(readiness: Readiness): Line {
+  const parts = ["beats", "mq", "zookeeper", "store", "catalog"] as const;
+  const faults = parts.filter((part) => !readiness[part].ok).map((part) => {
+    const { fault = null } = readiness[part] as { fault?: string | null };
+    return fault === null ? part : `${part} (${fault})`;
+  });
+  const what = "running";
+  if (!readiness.ready) return { verdict: "FAULT", what, text: `the service is not ready: ${faults.join(", ")}` };
+  if (faults.length > 0) {
+    return { verdict: "warning", what, text: `the service is ready, but not ${faults.join(", ")}` };
+  }
+  if (readiness.warming) {
+    return { verdict: "warning", what, text: "the service is ready, but has not heard of all agents yet" };
+  }
+  return { verdict: "ok", what, text: "the service is ready" };
 }
 
 /** Looks whether the folder can be written by whoever runs this, which need not be whom the service runs as. */

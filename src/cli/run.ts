@@ -4,30 +4,17 @@ import { ConfigError, loadConfig } from "../config/file.ts";
 import type { Settings } from "../config/schema.ts";
 import { closeLog, type Logger, openLog, writeToStderr } from "../log.ts";
 import { buildInfo } from "../build_info.ts";
-import type { SystemdEnvironment } from "../systemd/notify.ts";
-import { statusFacts } from "../systemd/facts.ts";
+import type { Invocation, Surroundings } from "./command.ts";
 import { ServiceManager } from "../systemd/service_manager.ts";
-
-/** What the process is told from outside. */
-export interface RunOptions {
-  /** Path of the configuration file. */
-  readonly config: string;
-  /** Whether standard error is journald. */
-  readonly journal: boolean;
-  /** What systemd says to its services; all undefined elsewhere. */
-  readonly systemd: SystemdEnvironment;
-  /** Resolves when the process shall stop, with the reason. */
-  readonly stopped: Promise<string>;
-  /** Calls back whenever the configuration shall be read again. */
-  onReload(listener: () => void): void;
-}
 
 /**
  * Serves until told to stop.
  * @returns the exit code: 0 after a clean stop, 1 when the service cannot start
  * @throws {ConfigError} when the configuration cannot be used
  */
-export async function run({ config, journal, systemd, stopped, onReload }: RunOptions): Promise<number> {
+export async function run({ config }: Invocation, surroundings: Surroundings): Promise<number> {
+  const { journal, systemd, onReload } = surroundings;
+  const stopped = surroundings.stopped();
   const { settings, warnings } = loadConfig(config);
   const open = (level: Settings["log.level"]) =>
     openLog({ level, format: settings["log.format"], journal, write: writeToStderr });
@@ -51,7 +38,8 @@ export async function run({ config, journal, systemd, stopped, onReload }: RunOp
   try {
     app = await startApp(settings, { log, clock: systemClock });
     if (isDue) reload();
-    manager.ready({ pulse: app.pulse, summary: statusFacts(app, systemClock) });
+    const { pulse, status } = app;
+    manager.ready({ pulse, summary: () => status.summary() });
     const reason = await stopped;
     log.info("stopping: {reason}", { reason });
     await manager.stopping(reason);

@@ -4,6 +4,13 @@ import type { Settings } from "./schema.ts";
 /** A configuration that cannot be used; exit code 2. The message holds every fault, one a line. */
 export class ConfigError extends Error {
   override name = "ConfigError";
+  /** Odd things in it besides, one line each. */
+  readonly warnings: readonly string[];
+
+  constructor(message: string, { cause, warnings = [] }: { cause?: unknown; warnings?: readonly string[] } = {}) {
+    super(message, { cause });
+    this.warnings = warnings;
+  }
 }
 
 /** A configuration file that can be used. */
@@ -31,6 +38,7 @@ export function loadConfig(path: string): LoadedConfig {
   }
   const result = readConfig(text, { readFile: Deno.readTextFileSync });
   const lines = (findings: readonly Finding[]) => findings.map((finding) => findingText(path, finding));
-  if ("faults" in result) throw new ConfigError(lines(result.faults).join("\n"));
-  return { settings: result.settings, warnings: lines(result.warnings) };
+  const warnings = lines(result.warnings);
+  if ("faults" in result) throw new ConfigError(lines(result.faults).join("\n"), { warnings });
+  return { settings: result.settings, warnings };
 }

@@ -1,3 +1,4 @@
+import { isLoopback } from "../fleet/address.ts";
 import { appSource } from "./config.ts";
 import { type Key, KEYS, settingOf, type Settings } from "./schema.ts";
 
@@ -28,13 +29,16 @@ export function withLive(before: Settings, after: Settings): Settings {
 
 /**
  * Whether a change can be applied. The apps of a configuration that takes them from elsewhere cannot: it need not name
- * any, and every agent would remove all its apps.
+ * any, and every agent would remove all its apps. Nor can tokens go that only another http.host, which waits for a
+ * restart, makes needless: everybody on the network could change everything until then.
  */
 function isLive(key: Key, before: Settings, after: Settings): boolean {
   if (key === "auth.localAppInfo" && appSource(before) !== appSource(after)) return false;
+  if (key === "http.token" && after[key] === undefined && !isLoopback(before["http.host"])) return false;
   return settingOf(key).live ?? false;
 }
 
 function textOf(value: unknown): string {
+  if (value instanceof Set) return [...value].join(", ");
   return value === undefined ? "" : typeof value === "string" ? value : JSON.stringify(value);
 }

@@ -114,6 +114,13 @@ export class AgentQueue {
     if (agent.silence !== undefined) this.silenced++;
   }
 
+  /** All of them, the one that came first at first. */
+  toArray(): Agent[] {
+    const agents: Agent[] = [];
+    for (let agent = this.head; agent !== undefined; agent = agent.next) agents.push(agent);
+    return agents;
+  }
+
   /** Takes out an agent that is in this queue. */
   remove(agent: Agent): void {
     if (agent.previous === undefined) this.head = agent.next;

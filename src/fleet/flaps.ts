@@ -11,23 +11,15 @@ export interface FlapOptions {
 /** What is to be told about a transition: it itself, it and that the agent now flaps, or nothing. */
 export type FlapVerdict = "tell" | "flapping" | "silent";
 
-interface Flap {
-  /** Monotonic times of the last transitions, oldest first, ms. */
-  readonly times: number[];
-  /** Whether it flaps and is not told about. */
-  flapping: boolean;
-  /** What was last told of it. */
-  told: "online" | "offline";
-}
-
 /**
  * Damps agents that come and go: the transition that is one too many within the window is told together with the fact
  * that the agent flaps; then there is silence about it until it has been stable for as long as the window.
  */
 export class FlapDamper {
   #options: FlapOptions;
-  /** Agents with transitions in the window, the longest stable first. */
-  readonly #flaps = new Map<Agent, Flap>();
+  /** Agents with transitions in the window, the longest stable first; monotonic times of the last ones, oldest first, ms. */
+  readonly #times = new Map<Agent, number[]>();
+  #countFlapping = 0;
 
   constructor(options: FlapOptions) {
     this.#options = options;
@@ -39,54 +31,45 @@ export class FlapDamper {
   }
 
   /** How many agents flap. */
-  countFlapping = 0;
-
-  /** Whether an agent flaps at the moment. */
-  isFlapping(agent: Agent): boolean {
-    return this.#flaps.get(agent)?.flapping ?? false;
-  }
-
-  /** What was last told of an agent that flaps; undefined of others, whose state is always told. */
-  told(agent: Agent): "online" | "offline" | undefined {
-    const flap = this.#flaps.get(agent);
-    return flap?.flapping ? flap.told : undefined;
+  get countFlapping(): number {
+    return this.#countFlapping;
   }
 
   /** Takes in a transition between online and offline and decides what is told. */
-  transition(agent: Agent, to: "online" | "offline", monotonicMs: number): FlapVerdict {
-    const flap: Flap = this.#flaps.get(agent) ?? { times: [], flapping: false, told: to };
-    flap.times.push(monotonicMs);
-    while (flap.times.length > this.#options.count) flap.times.shift();
+  transition(agent: Agent, monotonicMs: number): FlapVerdict {
+    const times = this.#times.get(agent) ?? [];
+    times.push(monotonicMs);
+    while (times.length > this.#options.count) times.shift();
     // Back at the end: the map stays in the order of last transitions.
-    this.#flaps.delete(agent);
-    this.#flaps.set(agent, flap);
-    if (flap.flapping) return "silent";
-    flap.told = to;
-    const [oldest] = flap.times;
-    const many = flap.times.length === this.#options.count;
+    this.#times.delete(agent);
+    this.#times.set(agent, times);
+    if (agent.flapping) return "silent";
+    const [oldest] = times;
+    const many = times.length === this.#options.count;
     if (!many || oldest === undefined || monotonicMs - oldest > this.#options.windowMs) return "tell";
-    flap.flapping = true;
+    agent.flapping = true;
+    this.#countFlapping++;
     return "flapping";
   }
 
   /**
    * Lets go of agents that have been stable for as long as the window.
-   * @returns those that flapped and whose state now is not the one that was last told
+   * @returns those that flapped
    */
   settle(monotonicMs: number): Agent[] {
-    const changed: Agent[] = [];
-    for (const [agent, flap] of this.#flaps) {
-      const last = flap.times.at(-1) ?? 0;
-      if (monotonicMs - last < this.#options.windowMs) break;
-      this.#flaps.delete(agent);
-      const state = agent.state === "offline" ? "offline" : "online";
-      if (flap.flapping && state !== flap.told) changed.push(agent);
+    const settled: Agent[] = [];
+    for (const [agent, times] of this.#times) {
+      if (monotonicMs - (times.at(-1) ?? 0) < this.#options.windowMs) break;
+      if (agent.flapping) settled.push(agent);
+      this.drop(agent);
     }
-    return changed;
+    return settled;
   }
 
-  /** Drops what is known about an agent that is no more. */
+  /** Drops what is known about an agent. */
   drop(agent: Agent): void {
-    this.#flaps.delete(agent);
+    this.#times.delete(agent);
+    if (agent.flapping) this.#countFlapping--;
+    agent.flapping = false;
   }
 }

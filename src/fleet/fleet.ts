@@ -1,12 +1,15 @@
 import { Agent, type AgentState, type Instant } from "./agent.ts";
-import { type Beat, parseInstalledApps } from "./beat.ts";
-import { agentEvent, type EventKind, type FleetEvent, serviceEvent } from "./events.ts";
-import { FlapDamper, type FlapOptions } from "./flaps.ts";
+import { AppMaps } from "./app_maps.ts";
+import type { Beat } from "./beat.ts";
+import { BeatInterval } from "./beat_interval.ts";
+import { Changes, type FleetChanges } from "./changes.ts";
+import { agentEvent } from "./events.ts";
+import type { FlapOptions } from "./flaps.ts";
 import { compareIdentity } from "./identity.ts";
-import { type GuardEnd, Liveness, type LivenessOptions, type LivenessStatus } from "./liveness.ts";
-import { compareAddresses, sorted } from "./order.ts";
-import { type AgentQuery, matches } from "./query.ts";
-import { type EndedSilence, type NewSilence, type Silence, Silences } from "./silences.ts";
+import { Liveness, type LivenessOptions, type LivenessStatus } from "./liveness.ts";
+import { News } from "./news.ts";
+import type { AgentQuery } from "./query.ts";
+import { type EndedSilence, type NewSilence, type Silence, Silences, type StoredSilence } from "./silences.ts";
 import { restoredAgents, type StoredAgent, storedAgent } from "./stored.ts";
 import { AgentTable } from "./table.ts";
 
@@ -29,22 +32,11 @@ export interface FleetOptions extends LivenessOptions {
  */
 export type BeatOutcome = "new" | "returned" | "beat" | "full" | "foreign";
 
-/** What has changed since the changes were taken the last time. */
-export interface FleetChanges {
-  /** Rows that are new or other than before. */
-  readonly agents: readonly Agent[];
-  /** Addresses of rows that are no more. */
-  readonly forgotten: readonly string[];
-  /** What happened, in the order in which it did. */
-  readonly events: readonly FleetEvent[];
+/** What is left of a former run. */
+export interface FleetMemory {
+  readonly agents: readonly StoredAgent[];
+  readonly silences: readonly StoredSilence[];
 }
-
-/** How many rows are looked at between two places where a long job may be interrupted. */
-const ROWS_PER_STEP = 512;
-/** What is shown of an app map that is left out. */
-const NO_ROOM = { json: "{}", fault: "the app maps of all agents together are too large, this one is left out" };
-/** The weight of one more beat in the measured beat interval. */
-const INTERVAL_WEIGHT = 1 / 256;
 
 /**
  * The table of all agents and the one place where liveness is decided. It has no timers and no clock: every verb takes
@@ -54,16 +46,13 @@ export class Fleet {
   #options: FleetOptions;
   readonly #table = new AgentTable();
   readonly #liveness: Liveness;
-  readonly #flaps: FlapDamper;
+  readonly #changes = new Changes();
+  readonly #news: News;
   /** The maintenance windows. */
   readonly silences: Silences;
-  readonly #dirty = new Set<Agent>();
-  #forgotten: string[] = [];
-  #events: FleetEvent[] = [];
   #now: Instant = { monotonic: 0, wall: 0 };
-  #intervalMs: number | undefined;
-  /** Characters of the app maps of all agents. */
-  #appsLength = 0;
+  readonly #interval = new BeatInterval();
+  readonly #appMaps = new AppMaps();
   #warmingUntilMs = -Infinity;
   /** Counters since the start. */
   readonly stats = { evicted: 0, foreign: 0, conflicts: 0 };
@@ -71,12 +60,16 @@ export class Fleet {
   /** @param random a number in [0, 1), for the order in which held agents go offline */
   constructor(options: FleetOptions, random?: () => number) {
     this.#options = options;
-    this.#flaps = new FlapDamper(options.flap);
-    this.silences = new Silences(() => this.#table.all(), () => {});
+    this.#news = new News(options.flap, this.#changes);
+    this.silences = new Silences(() => this.#table.all(), {
+      unsilenced: (agent) => this.#news.unsilenced(agent, { now: this.#now, timeoutMs: this.#options.timeoutMs }),
+      ended: (ended) => this.#changes.end(ended),
+      changed: (silences) => this.#changes.replaceSilences(silences),
+    });
     this.#liveness = new Liveness(options, {
       offline: (agent, atMs) => this.#wentOffline(agent, atMs),
-      guardOn: (counts) => this.#emit(serviceEvent("guardOn", this.#now, counts)),
-      guardOff: (counts) => this.#guardEnded(counts),
+      guardOn: (counts) => this.#news.guardOn(counts, this.#now),
+      guardOff: (counts) => this.#news.guardOff(counts, this.#now),
     }, random);
   }
 
@@ -97,25 +90,32 @@ export class Fleet {
     this.#identify(known, beat, claims);
     const returned = known.state === "offline";
     // Made before the row changes, because it tells how long the agent was away.
-    const event = returned ? this.#event("agentOnline", known, now.wall) : undefined;
-    this.#measure(known, now);
+    const event = returned ? agentEvent("agentOnline", known, { at: now.wall, now }) : undefined;
+    if (known.state === "online") this.#interval.add(now.monotonic - known.lastBeatMs);
     this.#updated(known, beat, now);
     this.#liveness.beat(known);
     if (event === undefined) return "beat";
     this.#entered(known, now.monotonic, now.wall);
-    this.#tell(known, "online", event);
+    this.#news.transition(known, event);
     return "returned";
   }
 
-  /** Takes in the rows of a former run; for an empty fleet only. Grace begins, so that agents can show themselves. */
-  restore(rows: readonly StoredAgent[], now: Instant): void {
+  /**
+   * Takes in the rows of a former run, and the silences that are not over; for an empty fleet only. Grace begins, so that
+   * agents can show themselves.
+   */
+  restore(memory: FleetMemory, now: Instant): void {
     this.#now = now;
+    this.silences.restore(memory.silences, now);
     this.#liveness.start(now);
-    if (rows.length === 0) this.#warmingUntilMs = now.monotonic + this.#options.graceMs;
-    const agents = restoredAgents(rows, now).sort((a, b) => a.lastBeatMs - b.lastBeatMs);
+    if (memory.agents.length === 0) this.#warmingUntilMs = now.monotonic + this.#options.graceMs;
+    const agents = restoredAgents(memory.agents, now).sort((a, b) => a.lastBeatMs - b.lastBeatMs);
+    const untold = new Set(memory.agents.filter((row) => row.untold).map(({ ip }) => ip));
     for (const agent of agents) {
-      this.#appsLength += agent.appsLength;
+      this.#appMaps.add(agent);
       this.#table.add(agent);
+      this.silences.apply(agent);
+      if (untold.has(agent.ip)) this.#news.appeared(agent);
       if (agent.state === "online") this.#liveness.restoreOnline(agent);
     }
     const offline = agents.filter((agent) => agent.state === "offline").sort((a, b) => a.changedMs - b.changedMs);
@@ -129,16 +129,12 @@ export class Fleet {
 
   /** What has changed since this was called the last time: what is to be stored and told. */
   takeChanges(): FleetChanges {
-    const changes = { agents: [...this.#dirty], forgotten: this.#forgotten, events: this.#events };
-    this.#dirty.clear();
-    this.#forgotten = [];
-    this.#events = [];
-    return changes;
+    return this.#changes.take();
   }
 
   /** A row as it is to be stored. */
   stored(agent: Agent): StoredAgent {
-    return storedAgent(agent, this.#flaps.told(agent));
+    return storedAgent(agent, this.#news.told(agent));
   }
 
   /** How many agents there are in each state. */
@@ -160,7 +156,7 @@ export class Fleet {
 
   /** How many agents come and go so often that they are not told about. */
   get countFlapping(): number {
-    return this.#flaps.countFlapping;
+    return this.#news.countFlapping;
   }
 
   /** Whether this fleet began empty so short a time ago that agents may not have had the chance to beat. */
@@ -168,25 +164,21 @@ export class Fleet {
     return now.monotonic < this.#warmingUntilMs;
   }
 
-  /** Has every row taken as changed, for a store that lost them. */
+  /** Has every row and the silences taken as changed, for a store that lost them. */
   touchAll(): void {
-    for (const agent of this.#table.all()) this.#dirty.add(agent);
+    for (const agent of this.#table.all()) this.#changes.touch(agent);
+    this.#changes.replaceSilences(this.silences.list);
   }
 
   /** The mean time between two beats of an agent, ms, over the last hundreds of beats; undefined before the second. */
   get beatIntervalMs(): number | undefined {
-    return this.#intervalMs;
+    return this.#interval.meanMs;
   }
 
   /** The agent at a canonical address. */
   get(ip: string, now: Instant): Agent | undefined {
     this.#advance(now);
     return this.#table.get(ip);
-  }
-
-  /** Whether an agent comes and goes so often that it is not told about. */
-  isFlapping(agent: Agent): boolean {
-    return this.#flaps.isFlapping(agent);
   }
 
   /** How many rows have the address or asset that a query names. */
@@ -197,9 +189,7 @@ export class Fleet {
   /** The agents that match a query which names an address or an asset: a few, found by index. Newest beat first. */
   find(query: AgentQuery, now: Instant): Agent[] {
     this.#advance(now);
-    return this.#table.named(query)
-      .filter((agent) => matches(agent, query))
-      .sort((a, b) => b.lastBeatMs - a.lastBeatMs);
+    return this.#table.find(query);
   }
 
   /**
@@ -208,16 +198,7 @@ export class Fleet {
    */
   *list(query: AgentQuery, now: Instant): Generator<void, Agent[], void> {
     this.#advance(now);
-    const candidates = query.ip !== undefined || query.asset !== undefined
-      ? this.#table.named(query).sort(compareAddresses)
-      : this.#table.inOrder();
-    yield;
-    const found: Agent[] = [];
-    for (const [i, agent] of candidates.entries()) {
-      if (matches(agent, query)) found.push(agent);
-      if (i % ROWS_PER_STEP === ROWS_PER_STEP - 1) yield;
-    }
-    return query.sort === undefined ? found : yield* sorted(found, query.sort);
+    return yield* this.#table.list(query);
   }
 
   /** Forgets one agent by hand; a later beat makes it new. @returns whether there was one */
@@ -259,7 +240,7 @@ export class Fleet {
   reconfigure(options: FleetOptions): void {
     this.#options = options;
     this.#liveness.reconfigure(options);
-    this.#flaps.reconfigure(options.flap);
+    this.#news.reconfigure(options.flap);
   }
 
   #add(beat: Beat, now: Instant, peer: string | undefined): BeatOutcome {
@@ -275,14 +256,9 @@ export class Fleet {
     this.#entered(agent, now.monotonic, now.wall);
     this.#updated(agent, beat, now);
     this.#table.add(agent);
+    this.silences.apply(agent);
     this.#liveness.beat(agent);
-    const { id, kind, ip, asset, atMs, lastSeenMs } = this.#event("agentOnline", agent, now.wall);
-    this.#emit({
-      ...{ id, kind, ip, asset, atMs, lastSeenMs },
-      sinceMs: undefined,
-      awaySeconds: undefined,
-      details: { first: true },
-    });
+    this.#news.appeared(agent);
     return "new";
   }
 
@@ -293,64 +269,30 @@ export class Fleet {
     });
     if (conflict !== undefined) {
       this.stats.conflicts++;
-      const details = conflict === "asset"
-        ? { reason: conflict, assets: [agent.asset, beat.asset] }
-        : { reason: conflict };
-      this.#emit(this.#event("duplicateIdentity", agent, this.#now.wall, details));
+      const assets = conflict === "asset" ? { assets: [agent.asset, beat.asset] } : {};
+      this.#news.conflict(agent, { reason: conflict, ...assets }, this.#now);
     }
-    if (agent.asset !== beat.asset) this.#table.rename(agent, beat.asset);
+    if (agent.asset !== beat.asset) {
+      this.#table.rename(agent, beat.asset);
+      this.silences.apply(agent);
+    }
     if (agent.version !== beat.version && agent.version !== "") {
-      const details = { from: agent.version, to: beat.version };
-      this.#emit(this.#event("versionChanged", agent, this.#now.wall, details));
+      this.#news.versionChanged(agent, { to: beat.version, now: this.#now });
     }
-  }
-
-  #measure(agent: Agent, now: Instant): void {
-    if (agent.state !== "online") return;
-    const passed = now.monotonic - agent.lastBeatMs;
-    this.#intervalMs = this.#intervalMs === undefined
-      ? passed
-      : this.#intervalMs + (passed - this.#intervalMs) * INTERVAL_WEIGHT;
   }
 
   #updated(agent: Agent, beat: Beat, now: Instant): void {
     agent.update(beat, now);
-    if (beat.apps !== agent.appsText) this.#install(agent, beat.apps);
-    this.#dirty.add(agent);
-  }
-
-  /** An app map for which there is no room is left out: with 32 KiB each, forged agents would take all memory. */
-  #install(agent: Agent, apps: string): void {
-    const { maxAppsLength = Infinity } = this.#options;
-    this.#appsLength -= agent.appsLength;
-    const isRoom = this.#appsLength + 2 * apps.length <= maxAppsLength;
-    agent.install(isRoom ? apps : "", isRoom ? parseInstalledApps(apps) : NO_ROOM);
-    this.#appsLength += agent.appsLength;
+    if (beat.apps !== agent.appsText) this.#appMaps.install(agent, beat.apps, this.#options.maxAppsLength);
+    this.#changes.touch(agent);
   }
 
   #wentOffline(agent: Agent, atMs: number): void {
     const wall = this.#now.wall - (this.#now.monotonic - atMs);
     const event = agentEvent("agentOffline", agent, { at: wall, now: { monotonic: atMs, wall } });
     this.#entered(agent, atMs, wall);
-    this.#dirty.add(agent);
-    this.#tell(agent, "offline", event);
-  }
-
-  #tell(agent: Agent, to: "online" | "offline", event: FleetEvent): void {
-    const verdict = this.#flaps.transition(agent, to, agent.changedMs);
-    if (verdict !== "silent") this.#emit(event);
-    if (verdict !== "flapping") return;
-    const { sinceMs, lastSeenMs, awaySeconds } = event;
-    this.#emit({ ...this.#event("agentFlapping", agent, agent.sinceMs), sinceMs, lastSeenMs, awaySeconds });
-  }
-
-  /** Tells the transition with which a flapping agent became stable; what was before it is not known any more. */
-  #tellLate(agent: Agent): void {
-    const { state, sinceMs: at, changedMs: monotonic } = agent;
-    const kind = state === "offline" ? "agentOffline" : "agentOnline";
-    const event = { ...agentEvent(kind, agent, { at, now: { monotonic, wall: at } }), sinceMs: undefined };
-    this.#emit(state === "offline" ? event : { ...event, lastSeenMs: undefined, awaySeconds: undefined });
-    this.#dirty.add(agent);
+    this.#changes.touch(agent);
+    this.#news.transition(agent, event);
   }
 
   #entered(agent: Agent, atMs: number, wall: number): void {
@@ -361,13 +303,9 @@ export class Fleet {
   #advance(now: Instant): void {
     this.#now = now;
     this.#liveness.advance(now);
-    for (const agent of this.#flaps.settle(now.monotonic)) this.#tellLate(agent);
+    this.silences.advance(now);
+    this.#news.settle(now.monotonic);
     this.#forgetOlder(this.#options.retentionMs, "retention");
-  }
-
-  #guardEnded(counts: { reason: GuardEnd; held: number; agents: number; heldMs: number }): void {
-    const { heldMs, ...details } = counts;
-    this.#emit(serviceEvent("guardOff", this.#now, { ...details, held_seconds: Math.round(heldMs / 1000) }));
   }
 
   #forgetOlder(offlineForMs: number, reason: string): number {
@@ -382,20 +320,11 @@ export class Fleet {
   }
 
   #forget(agent: Agent, reason: string): void {
-    this.#emit(this.#event("agentForgotten", agent, this.#now.wall, { reason }));
+    this.#news.forgotten(agent, reason, this.#now);
     agent.queue?.remove(agent);
     this.#table.delete(agent);
-    this.#appsLength -= agent.appsLength;
-    this.#flaps.drop(agent);
-    this.#dirty.delete(agent);
-    this.#forgotten.push(agent.ip);
-  }
-
-  #event(kind: EventKind, agent: Agent, at: number, details?: Record<string, unknown>): FleetEvent {
-    return agentEvent(kind, agent, { at, now: this.#now, ...(details === undefined ? {} : { details }) });
-  }
-
-  #emit(event: FleetEvent): void {
-    this.#events.push(event);
+    this.silences.drop(agent);
+    this.#appMaps.drop(agent);
+    this.#changes.forget(agent);
   }
 }

@@ -1,4 +1,5 @@
 import { type Agent, AgentQueue, type Instant } from "./agent.ts";
+import { Departures } from "./departures.ts";
 
 /** How the state of agents is decided. */
 export interface LivenessOptions {
@@ -17,12 +18,20 @@ export interface LivenessOptions {
 /** Why the guard ended: enough agents were back, it held as long as it may, or somebody released it. */
 export type GuardEnd = "recovered" | "maxHold" | "released";
 
+/** How a guard ended: why, how many agents it held, of how many that are online or suspect, and for how long. */
+export interface GuardOff {
+  readonly reason: GuardEnd;
+  readonly held: number;
+  readonly agents: number;
+  readonly heldMs: number;
+}
+
 /** Who is told what liveness decides. */
 export interface LivenessListener {
   /** An agent went offline at that monotonic time, ms. */
   offline(agent: Agent, atMs: number): void;
   guardOn(counts: { silent: number; agents: number }): void;
-  guardOff(counts: { reason: GuardEnd; held: number; agents: number; heldMs: number }): void;
+  guardOff(counts: GuardOff): void;
 }
 
 /** What liveness is doing beside counting. */
@@ -43,10 +52,6 @@ export interface LivenessStatus {
 const STALL_MS = 2_500;
 /** How far the wall clock may move against the monotonic one before that counts as a step of the clock, ms. */
 const CLOCK_STEP_MS = 2_000;
-/** The least number of held agents that may go offline within a second when the guard ends. */
-const MIN_RELEASE = 20;
-/** The share of the fleet that may. */
-const RELEASE_SHARE = 0.02;
 
 /**
  * Decides who is online, suspect and offline. Beats come in the order of time, so each queue's head has been silent for
@@ -59,7 +64,6 @@ const RELEASE_SHARE = 0.02;
 export class Liveness {
   #options: LivenessOptions;
   readonly #listener: LivenessListener;
-  readonly #random: () => number;
   /** Online, silent for less than half the timeout. */
   readonly #fresh = new AgentQueue();
   /** Online, silent for half the timeout or longer. */
@@ -69,19 +73,18 @@ export class Liveness {
   /** Online, silent for half the timeout or longer when the guard ended, and not heard of since. */
   readonly #givenUp = new AgentQueue();
   /** Suspect: no longer held, going offline a few a second. */
-  readonly #leaving = new AgentQueue();
+  readonly #leaving: Departures;
   /** Head: the agent that has been offline for the longest time. */
   readonly offline = new AgentQueue();
   #graceSinceMs = -Infinity;
   #graceUntilMs = -Infinity;
   #guardSinceMs: number | undefined;
-  #leave = { sinceMs: 0, perSecond: 0, second: 0, left: 0 };
   #last: Instant | undefined;
 
   constructor(options: LivenessOptions, listener: LivenessListener, random: () => number = Math.random) {
     this.#options = options;
     this.#listener = listener;
-    this.#random = random;
+    this.#leaving = new Departures(random);
   }
 
   get status(): LivenessStatus {
@@ -94,14 +97,14 @@ export class Liveness {
   get counts(): { online: number; suspect: number; offline: number } {
     return {
       online: this.#fresh.size + this.#quiet.size + this.#givenUp.size,
-      suspect: this.#held.size + this.#leaving.size,
+      suspect: this.#held.size + this.#leaving.queue.size,
       offline: this.offline.size,
     };
   }
 
   /** How many agents are in a maintenance window. */
   get countSilenced(): number {
-    const queues = [this.#fresh, this.#quiet, this.#held, this.#givenUp, this.#leaving, this.offline];
+    const queues = [this.#fresh, this.#quiet, this.#held, this.#givenUp, this.#leaving.queue, this.offline];
     return queues.reduce((sum, queue) => sum + queue.silenced, 0);
   }
 
@@ -146,6 +149,7 @@ export class Liveness {
   advance(now: Instant): void {
     this.#noticeStall(now);
     this.#age(now);
+    this.#releaseSilenced(now);
     this.#checkGuard(now);
     this.#decideHeld(now);
     this.#decideOverdue(now);
@@ -178,15 +182,25 @@ export class Liveness {
     }
   }
 
-  /** Those that grace has held are due when it ends; those that are silenced, the guard does not hold either. */
+  /** A guard does not hold on to agents that were silenced meanwhile. */
+  #releaseSilenced(now: Instant): void {
+    if (this.#guardSinceMs === undefined || this.#held.silenced === 0 || this.#inGrace(now)) return;
+    for (const agent of this.#held.toArray()) {
+      if (!agent.silenced) continue;
+      this.#held.remove(agent);
+      this.#goOffline(agent, now.monotonic);
+    }
+  }
+
+  /** Those that grace has held are due when it ends, unless a guard holds them on. */
   #decideHeld(now: Instant): void {
     if (this.#held.size === 0 || this.#inGrace(now)) return;
     const guarded = audible(this.#held) > 0 && this.#guarded(now);
     if (guarded && this.#held.silenced === 0) return;
-    for (const agent of agentsOf(this.#held)) {
+    for (const agent of this.#held.toArray()) {
       if (guarded && !agent.silenced) continue;
       this.#held.remove(agent);
-      this.#goOffline(agent, guarded ? now.monotonic : this.#graceUntilMs);
+      this.#goOffline(agent, this.#graceUntilMs);
     }
   }
 
@@ -206,19 +220,13 @@ export class Liveness {
     for (let agent = this.#givenUp.head; agent !== undefined && agent.lastBeatMs <= due; agent = this.#givenUp.head) {
       this.#givenUp.remove(agent);
       agent.state = "suspect";
-      this.#leaving.push(agent);
+      this.#leaving.queue.push(agent);
     }
   }
 
-  /** Seconds in which nobody looked, or in which there was grace, are not made up for. */
   #letLeave(now: Instant): void {
-    if (this.#leaving.size === 0 || this.#inGrace(now)) return;
-    const second = Math.floor((now.monotonic - this.#leave.sinceMs) / 1000);
-    if (second !== this.#leave.second) this.#leave = { ...this.#leave, second, left: 0 };
-    for (let agent = this.#leaving.head; agent !== undefined; agent = this.#leaving.head) {
-      if (this.#leave.left >= this.#leave.perSecond) return;
-      this.#leave.left++;
-      this.#leaving.remove(agent);
+    if (this.#inGrace(now)) return;
+    for (let agent = this.#leaving.next(now); agent !== undefined; agent = this.#leaving.next(now)) {
       this.#goOffline(agent, now.monotonic);
     }
   }
@@ -270,18 +278,10 @@ export class Liveness {
     this.#guardSinceMs = undefined;
     const agents = this.#present;
     const { online, suspect } = this.counts;
-    const held = shuffled(agentsOf(this.#held).filter((agent) => !agent.silenced), this.#random);
-    this.#leave = {
-      sinceMs: now.monotonic,
-      perSecond: Math.max(MIN_RELEASE, Math.floor(RELEASE_SHARE * (online + suspect))),
-      second: 0,
-      left: 0,
-    };
-    for (const agent of held) {
-      this.#held.remove(agent);
-      this.#leaving.push(agent);
-    }
-    for (const agent of agentsOf(this.#quiet)) {
+    const held = this.#held.toArray().filter((agent) => !agent.silenced);
+    for (const agent of held) this.#held.remove(agent);
+    this.#leaving.start(held, { now, fleetSize: online + suspect });
+    for (const agent of this.#quiet.toArray()) {
       if (agent.silenced) continue;
       this.#quiet.remove(agent);
       this.#givenUp.push(agent);
@@ -293,21 +293,4 @@ export class Liveness {
 /** How many agents of a queue are in no maintenance window. */
 function audible(queue: AgentQueue): number {
   return queue.size - queue.silenced;
-}
-
-function agentsOf(queue: AgentQueue): Agent[] {
-  const agents: Agent[] = [];
-  for (let agent = queue.head; agent !== undefined; agent = agent.next) agents.push(agent);
-  return agents;
-}
-
-/** In random order (Fisher and Yates), so that no rack goes before another. */
-function shuffled(agents: Agent[], random: () => number): Agent[] {
-  for (let i = agents.length - 1; i > 0; i--) {
-    const j = Math.floor(random() * (i + 1));
-    const a = agents[i];
-    const b = agents[j];
-    if (a !== undefined && b !== undefined) [agents[i], agents[j]] = [b, a];
-  }
-  return agents;
 }

@@ -10,17 +10,15 @@ const PLACES = 2 ** 21;
 export function addressOrder(agents: Agent[]): Agent[] {
   if (agents.length > PLACES) return agents.sort(compareAddresses);
   const keys = new Float64Array(agents.length);
-  for (const [place, agent] of agents.entries()) keys[place] = agent.rank * PLACES + place;
-  keys.sort();
-  const ordered = Array.from(keys, (key) => agents[key % PLACES]).filter((agent) => agent !== undefined);
-  return sortTail(ordered);
-}
-
-/** All IPv6 addresses have the same rank, behind IPv4: they are put in order by their text. */
-function sortTail(agents: Agent[]): Agent[] {
-  const first = agents.findIndex((agent) => agent.ip.includes(":"));
-  if (first === -1) return agents;
-  return [...agents.slice(0, first), ...agents.slice(first).sort(compareAddresses)];
+  const others: Agent[] = [];
+  let count = 0;
+  for (const [place, agent] of agents.entries()) {
+    // The rank of IPv6 has 33 bits, one too many for the key.
+    if (agent.ip.includes(":")) others.push(agent);
+    else keys[count++] = agent.rank * PLACES + place;
+  }
+  const ordered = Array.from(keys.subarray(0, count).sort(), (key) => agents[key % PLACES]);
+  return [...ordered.filter((agent) => agent !== undefined), ...others.sort(compareAddresses)];
 }
 
 /** An address and where it stands in lists. */

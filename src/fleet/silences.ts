@@ -1,134 +1,17 @@
-import { Cidrs } from "./address.ts";
 import type { Agent, Instant } from "./agent.ts";
-import { MAX_ASSET_LENGTH } from "./beat.ts";
-import { Glob } from "./glob.ts";
+import { MAX_SILENCE_MS, type NewSilence, Silence, SilenceError, type StoredSilence } from "./silence.ts";
+
+export {
+  MAX_REASON_LENGTH,
+  MAX_SILENCE_MS,
+  type NewSilence,
+  Silence,
+  SilenceError,
+  type StoredSilence,
+} from "./silence.ts";
 
 /** The most silences at a time. */
 export const MAX_SILENCES = 1_000;
-/** The longest silence, ms: 366 days. */
-export const MAX_SILENCE_MS = 366 * 86_400_000;
-/** The longest reason, characters. */
-export const MAX_REASON_LENGTH = 200;
-/** The longest list of address ranges, characters. */
-const MAX_CIDR_LENGTH = 1_000;
-
-/** What is asked for when a maintenance window begins: which agents, and until when. */
-export interface NewSilence {
-  /** Address ranges, separated by commas; with `asset`, too, both must match. */
-  readonly cidr?: string | undefined;
-  /** Pattern of the asset name: `*` any text, `?` any character, in upper or lower case. */
-  readonly asset?: string | undefined;
-  /** End, ms since the epoch. */
-  readonly untilMs: number;
-  /** For people; may be empty. */
-  readonly reason?: string | undefined;
-}
-
-/** A silence as it outlives the process. */
-export interface StoredSilence {
-  readonly id: string;
-  readonly cidr: string | undefined;
-  readonly asset: string | undefined;
-  readonly reason: string;
-  /** Who began it. */
-  readonly by: string;
-  /** Ms since the epoch. */
-  readonly createdAtMs: number;
-  /** Ms since the epoch. */
-  readonly untilMs: number;
-}
-
-/** A silence that cannot be. The message says what was required and what came. */
-export class SilenceError extends Error {
-  override name = "SilenceError";
-  /** Which part of it is wrong; undefined where it is none of them. */
-  readonly field: keyof NewSilence | undefined;
-
-  constructor(message: string, field?: keyof NewSilence) {
-    super(message);
-    this.field = field;
-  }
-}
-
-/** A maintenance window: until it ends, nothing is told about the agents that it matches. */
-export class Silence {
-  readonly id: string;
-  readonly cidr: Cidrs | undefined;
-  /** Pattern of the asset name. */
-  readonly asset: string | undefined;
-  readonly reason: string;
-  /** Who began it. */
-  readonly by: string;
-  /** Ms since the epoch. */
-  readonly createdAtMs: number;
-  /** End on the wall clock, ms since the epoch. */
-  readonly untilMs: number;
-  /** How many agents it silences at present; one in several windows counts for the one that ends last. */
-  agents = 0;
-  readonly #glob: Glob | undefined;
-
-  /** @throws {SilenceError} when it names no agents, or not in the way that is required */
-  constructor(stored: StoredSilence) {
-    const { id, cidr, asset, reason, by, createdAtMs, untilMs } = stored;
-    this.id = id;
-    this.cidr = cidr === undefined ? undefined : readCidr(cidr);
-    this.asset = asset === undefined ? undefined : readAsset(asset);
-    if (cidr === undefined && asset === undefined) {
-      throw new SilenceError("cidr, asset or both are required, so that it is clear which agents are meant");
-    }
-    this.#glob = asset === undefined ? undefined : new Glob(asset);
-    this.reason = readReason(reason);
-    this.by = by;
-    this.createdAtMs = createdAtMs;
-    this.untilMs = untilMs;
-  }
-
-  /** @param asset the agent's asset name in lower case */
-  matches({ ip, rank }: Agent, asset: string): boolean {
-    return (this.cidr === undefined || this.cidr.has(ip, rank)) &&
-      (this.#glob === undefined || this.#glob.matches(asset));
-  }
-
-  /** What of it is stored. */
-  get stored(): StoredSilence {
-    const { id, cidr, asset, reason, by, createdAtMs, untilMs } = this;
-    return { id, cidr: cidr?.text, asset, reason, by, createdAtMs, untilMs };
-  }
-}
-
-function readCidr(text: string): Cidrs {
-  const range = "an address range such as 10.0.0.0/8";
-  if (text.length > MAX_CIDR_LENGTH) {
-    throw new SilenceError(`cidr must have at most ${MAX_CIDR_LENGTH} characters, ${text.length} came`, "cidr");
-  }
-  if (text.replaceAll(",", "").trim() === "") throw new SilenceError(`cidr: ${range} was required`, "cidr");
-  try {
-    return new Cidrs(text);
-  } catch (cause) {
-    if (cause instanceof SyntaxError) throw new SilenceError(`cidr: ${cause.message}`, "cidr");
-    throw cause;
-  }
-}
-
-function readAsset(text: string): string {
-  if (text === "" || text.length > MAX_ASSET_LENGTH || /\p{Cc}/u.test(text)) {
-    throw new SilenceError(
-      `asset must be a pattern such as web-* of 1 to ${MAX_ASSET_LENGTH} characters, ${JSON.stringify(text)} came`,
-      "asset",
-    );
-  }
-  return text;
-}
-
-function readReason(text: string): string {
-  if (text.length > MAX_REASON_LENGTH || /\p{Cc}/u.test(text)) {
-    throw new SilenceError(
-      `reason must be one line of at most ${MAX_REASON_LENGTH} characters, ${text.length} came`,
-      "reason",
-    );
-  }
-  return text;
-}
 
 /** A silence that is over, and what it leaves behind. */
 export interface EndedSilence {
@@ -139,10 +22,20 @@ export interface EndedSilence {
   readonly offline: number;
 }
 
+/** Who is told what time brings. */
+export interface SilenceListener {
+  /** An agent is under no silence any more. */
+  unsilenced(agent: Agent): void;
+  /** The time of a silence was over. */
+  ended(ended: EndedSilence): void;
+  /** There are others than before. */
+  changed(silences: readonly Silence[]): void;
+}
+
 /** How many comparisons of an agent with a silence are made in one piece: a few ms. */
-const COMPARISONS = 100_000;
+const COMPARISONS = 200_000;
 /** As how many comparisons it counts to look at an agent at all, and perhaps to tell what is new of it. */
-const LOOK = 20;
+const LOOK = 40;
 
 /**
  * The maintenance windows, and which agent is in which. An agent in several is under the one that ends last: so when
@@ -154,17 +47,18 @@ export class Silences {
   #active: Silence[] = [];
   readonly #byId = new Map<string, Silence>();
   readonly #agents: () => Iterable<Agent>;
-  readonly #onEnd: (agent: Agent) => void;
+  readonly #listener: SilenceListener;
+  #nextEndMs = Infinity;
   /** Agents under a silence that is over; the last is next. */
   #leaving: Agent[] = [];
 
   /**
    * @param agents every agent of the fleet
-   * @param onEnd an agent is under no silence any more
+   * @param listener who is told what time brings
    */
-  constructor(agents: () => Iterable<Agent>, onEnd: (agent: Agent) => void) {
+  constructor(agents: () => Iterable<Agent>, listener: SilenceListener) {
     this.#agents = agents;
-    this.#onEnd = onEnd;
+    this.#listener = listener;
   }
 
   /** The active ones, the soonest end first. */
@@ -175,16 +69,6 @@ export class Silences {
   /** How many are active. */
   get size(): number {
     return this.#active.length;
-  }
-
-  /** The active one with this id. */
-  get(id: string): Silence | undefined {
-    return this.#byId.get(id);
-  }
-
-  /** The one that an agent is under. */
-  find(agent: Agent): Silence | undefined {
-    return agent.silence;
   }
 
   /**
@@ -207,6 +91,7 @@ export class Silences {
       }
       this.#put(agent, silence);
     }
+    this.#listener.changed(this.list);
     return silence;
   }
 
@@ -226,7 +111,7 @@ export class Silences {
     if (this.#active.length === 0 && agent.silence === undefined) return;
     const before = agent.silence;
     this.#put(agent, this.#match(agent));
-    if (before !== undefined && agent.silence === undefined) this.#onEnd(agent);
+    if (before !== undefined && agent.silence === undefined) this.#listener.unsilenced(agent);
   }
 
   /** Lets go of an agent that is no more. */
@@ -243,21 +128,20 @@ export class Silences {
     return ended;
   }
 
-  /** Brings them up to this moment. @returns those that ended */
-  advance({ wall }: Instant): EndedSilence[] {
-    const last = this.#active.at(-1);
-    if (last === undefined && this.#leaving.length === 0) return [];
-    const ended = last !== undefined && last.untilMs <= wall
-      ? this.#end(this.#active.filter(({ untilMs }) => untilMs <= wall))
-      : [];
-    this.#letLeave();
-    return ended;
+  /** Brings them up to this moment. */
+  advance({ wall }: Instant): void {
+    if (wall >= this.#nextEndMs) {
+      for (const ended of this.#end(this.#active.filter(({ untilMs }) => untilMs <= wall))) this.#listener.ended(ended);
+    }
+    if (this.#leaving.length > 0) this.#letLeave();
   }
 
   #end(silences: readonly Silence[]): EndedSilence[] {
     const offline = new Map(silences.map((silence) => [silence, 0]));
     this.#active = this.#active.filter((silence) => !offline.has(silence));
+    this.#nextEndMs = this.#active.at(-1)?.untilMs ?? Infinity;
     for (const { id } of silences) this.#byId.delete(id);
+    this.#listener.changed(this.list);
     for (const agent of this.#agents()) {
       const count = agent.silence === undefined ? undefined : offline.get(agent.silence);
       if (agent.silence === undefined || count === undefined) continue;
@@ -278,13 +162,15 @@ export class Silences {
 
   #match(agent: Agent): Silence | undefined {
     const asset = agent.asset.toLowerCase();
-    return this.#active.find((silence) => silence.matches(agent, asset));
+    for (const silence of this.#active) if (silence.matches(agent, asset)) return silence;
+    return undefined;
   }
 
   #insert(silence: Silence): void {
     const place = this.#active.findIndex(({ untilMs }) => untilMs < silence.untilMs);
     this.#active.splice(place === -1 ? this.#active.length : place, 0, silence);
     this.#byId.set(silence.id, silence);
+    this.#nextEndMs = Math.min(this.#nextEndMs, silence.untilMs);
   }
 
   #put(agent: Agent, silence: Silence | undefined): void {

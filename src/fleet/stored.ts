@@ -1,6 +1,7 @@
 import { canonicalAddress } from "./address.ts";
 import { Agent, type Instant } from "./agent.ts";
 import { type InstalledApps, parseInstalledApps } from "./beat.ts";
+import type { Told } from "./news.ts";
 
 /** The longest app map that is looked up among those that were read before, characters. */
 const MAX_SHARED_LENGTH = 8_192;
@@ -13,6 +14,8 @@ export interface StoredAgent {
   /** The app map as it came. */
   readonly apps: string;
   readonly online: boolean;
+  /** Whether it is new and others have not been told of it yet. */
+  readonly untold?: boolean;
   /** Last beat, ms since the epoch. */
   readonly lastSeenMs: number;
   /** Since when it has been online or offline, ms since the epoch. */
@@ -21,18 +24,16 @@ export interface StoredAgent {
 
 /**
  * What of a row is stored; a suspect agent is one that was not called offline.
- * @param told what others were last told of it, where that is not its state: after a restart they are told the rest
+ * @param told what others were last told of it: where that is not the truth, they are told the rest after a restart
  */
-export function storedAgent(
-  agent: Agent,
-  told: "online" | "offline" = agent.state === "offline" ? "offline" : "online",
-): StoredAgent {
+export function storedAgent(agent: Agent, told: { readonly state: Told; readonly version: string }): StoredAgent {
   return {
     ip: agent.ip,
     asset: agent.asset,
-    version: agent.version,
+    version: told.version,
     apps: agent.appsText,
-    online: told === "online",
+    online: told.state !== "offline",
+    ...(told.state === "nothing" ? { untold: true } : {}),
     lastSeenMs: agent.lastSeenMs,
     sinceMs: agent.sinceMs,
   };

@@ -1,6 +1,9 @@
 import type { Agent } from "./agent.ts";
-import { addressOrder } from "./order.ts";
-import type { AgentQuery } from "./query.ts";
+import { addressOrder, compareAddresses, sorted } from "./order.ts";
+import { type AgentQuery, matches } from "./query.ts";
+
+/** How many rows are looked at between two places where a long job may be interrupted. */
+const ROWS_PER_STEP = 512;
 
 /** The rows of a fleet and its indexes: by address, by asset, and in the order of addresses. */
 export class AgentTable {
@@ -41,8 +44,29 @@ export class AgentTable {
     this.#indexAsset(agent);
   }
 
+  /** The rows that match a query which names an address or an asset: a few. Newest beat first. */
+  find(query: AgentQuery): Agent[] {
+    return this.#named(query).filter((agent) => matches(agent, query)).sort((a, b) => b.lastBeatMs - a.lastBeatMs);
+  }
+
+  /**
+   * All rows that match a query, by address unless the query says otherwise. A long job: it yields where it may be
+   * interrupted.
+   */
+  *list(query: AgentQuery): Generator<void, Agent[], void> {
+    const isNamed = query.ip !== undefined || query.asset !== undefined;
+    const candidates = isNamed ? this.#named(query).sort(compareAddresses) : this.inOrder();
+    yield;
+    const found: Agent[] = [];
+    for (const [i, agent] of candidates.entries()) {
+      if (matches(agent, query)) found.push(agent);
+      if (i % ROWS_PER_STEP === ROWS_PER_STEP - 1) yield;
+    }
+    return query.sort === undefined ? found : yield* sorted(found, query.sort);
+  }
+
   /** The rows that a query names by address or asset. */
-  named({ ip, asset }: AgentQuery): Agent[] {
+  #named({ ip, asset }: AgentQuery): Agent[] {
     if (ip !== undefined) {
       const agent = this.#byIp.get(ip);
       return agent === undefined ? [] : [agent];

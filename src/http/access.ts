@@ -15,6 +15,8 @@ export interface AccessSettings {
 
 /** Who asks when no token is configured. */
 export const LOCAL = "local";
+/** How many cookies of our name are looked at: those of other ports of this host come as well. */
+const MAX_COOKIES = 8;
 
 /** Decides who may ask what. Web pages of others in an operator's browser can reach the port, but not get past this. */
 export class Access {
@@ -28,9 +30,14 @@ export class Access {
     this.#faults = faults;
   }
 
-  /** Applies other tokens and names from now on; sessions of tokens that are gone end. */
-  reconfigure(settings: AccessSettings): void {
+  /**
+   * Applies other tokens and names from now on; sessions of tokens that are gone end.
+   * @returns whether the tokens are others than before
+   */
+  reconfigure(settings: AccessSettings): boolean {
+    const before = JSON.stringify(this.#settings.tokens);
     this.#settings = settings;
+    return JSON.stringify(settings.tokens) !== before;
   }
 
   /**
@@ -69,7 +76,7 @@ export class Access {
    * Who asks: the name of the token, or `local`.
    * @throws {Problem} 401
    */
-  identify(request: Request, peer: string): string {
+  async identify(request: Request, peer: string): Promise<string> {
     const { tokens } = this.#settings;
     if (tokens === undefined) return LOCAL;
     const [scheme = "", secret = ""] = (request.headers.get("authorization") ?? "").trim().split(/ +/, 2);
@@ -80,7 +87,7 @@ export class Access {
       throw unauthorized("the token is not known");
     }
     for (const value of cookies(request)) {
-      const token = sessionHolder(value, tokens, this.#clock.wall());
+      const token = await sessionHolder(value, tokens, this.#clock.wall());
       if (token !== undefined) return token.name;
     }
     throw unauthorized("a token is required: Authorization: Bearer ..., or the login of the page");
@@ -90,13 +97,13 @@ export class Access {
    * Exchanges a token for the page's cookie.
    * @returns the `Set-Cookie` header; undefined when the token is not known
    */
-  login(secret: string, request: Request, peer: string): string | undefined {
+  async login(secret: string, request: Request, peer: string): Promise<string | undefined> {
     const token = tokenOf(secret, this.#settings.tokens ?? []);
     if (token === undefined) {
       this.#refused(peer);
       return undefined;
     }
-    return cookie(request, issueSession(token, this.#clock.wall()), SESSION_MS / 1000);
+    return cookie(request, await issueSession(token, this.#clock.wall()), SESSION_MS / 1000);
   }
 
   /** Whether tokens are required at all. */
@@ -119,11 +126,11 @@ function cookie({ headers }: Request, value: string, maxAgeSeconds: number): str
   return `${COOKIE}=${value}; Path=/; Max-Age=${maxAgeSeconds}; HttpOnly; SameSite=Strict${isSecure ? "; Secure" : ""}`;
 }
 
-/** The values of all cookies of our name: one of another path or port may stand beside ours. */
+/** The values of the cookies of our name. */
 function cookies({ headers }: Request): string[] {
-  return (headers.get("cookie") ?? "").split(";").map((part) => part.trim()).filter((part) =>
-    part.startsWith(`${COOKIE}=`)
-  ).map((part) => part.slice(COOKIE.length + 1));
+  const own = `${COOKIE}=`;
+  const parts = (headers.get("cookie") ?? "").split(";").map((part) => part.trim());
+  return parts.filter((part) => part.startsWith(own)).map((part) => part.slice(own.length)).slice(0, MAX_COOKIES);
 }
 
 function unauthorized(detail: string): Problem {

@@ -7,7 +7,6 @@ const HEADERS: Readonly<Record<string, string>> = {
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",
   "cross-origin-resource-policy": "same-origin",
-  "cross-origin-opener-policy": "same-origin",
   "referrer-policy": "same-origin",
   "cache-control": "no-store",
   "content-security-policy":

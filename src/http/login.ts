@@ -13,9 +13,9 @@ export function loginRoutes(access: Access, page: LoginPage): Route[] {
   ];
 }
 
-function login({ request, body, peer }: Call, access: Access, page: LoginPage): Response {
+async function login({ request, body, peer }: Call, access: Access, page: LoginPage): Promise<Response> {
   if (!access.needsToken) return done(request, undefined);
-  const cookie = access.login(tokenIn(body), request, peer);
+  const cookie = await access.login(tokenIn(body), request, peer);
   if (cookie !== undefined) return done(request, cookie);
   if (isForm(request)) return page();
   throw new Problem(401, "the token is not known", { field: "token" });

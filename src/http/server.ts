@@ -13,6 +13,8 @@ import { type Match, Router } from "./router.ts";
 const MAX_IN_FLIGHT = 256;
 /** How long the stop waits for requests that are under way, ms. */
 const DRAIN_MS = 1_000;
+/** How long the stop leaves for the last bytes: Deno 2.4.2 calls an answer completed before they are written, ms. */
+const FLUSH_MS = 50;
 /** The longest target of a request, characters. */
 const MAX_TARGET = 8_192;
 
@@ -63,9 +65,12 @@ export class HttpServer {
   #loginPage: Content["loginPage"] | undefined;
   #server: Deno.HttpServer<Deno.NetAddr> | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  #abort = new AbortController();
+  readonly #abort = new AbortController();
   #failures = 0;
   #inFlight = 0;
+  /** Requests whose answers are not on their way as a whole. */
+  #unfinished = 0;
+  #onFinished: (() => void) | undefined;
   #isStopping = false;
 
   constructor(options: HttpServerOptions) {
@@ -87,24 +92,35 @@ export class HttpServer {
     this.#open();
   }
 
-  /** Closes the port, and connections when their requests are answered, at the latest after a second. */
+  /** Closes the port when all answers are on their way, at the latest after a second. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#retry);
     const server = this.#server;
     if (server === undefined) return;
+    if (this.#unfinished > 0) await within(new Promise((resolve) => this.#onFinished = resolve), DRAIN_MS);
+    await within(server.finished, FLUSH_MS);
     this.#server = undefined;
-    const timer = setTimeout(() => this.#abort.abort(), DRAIN_MS);
-    await server.shutdown();
-    clearTimeout(timer);
+    // Not shutdown(), which waits for whoever has sent half a header, or does not read.
+    this.#abort.abort();
+    await server.finished;
   }
 
   #open(): void {
     const { hostname, port, log } = this.#options;
     try {
       this.#server = Deno.serve(
-        { hostname, port, signal: this.#abort.signal, onListen() {}, onError: (cause) => this.#broken(cause) },
-        (request, { remoteAddr }) => this.#serve(request, canonicalAddress(remoteAddr.hostname) ?? remoteAddr.hostname),
+        {
+          hostname,
+          port,
+          signal: this.#abort.signal,
+          onListen() {},
+          onError: (cause) => withHeaders(this.#broken(cause)),
+        },
+        (request, { remoteAddr: { hostname }, completed }) => {
+          this.#watch(completed);
+          return this.#serve(request, canonicalAddress(hostname) ?? hostname);
+        },
       );
     } catch (cause) {
       return this.#cannotOpen(cause);
@@ -112,7 +128,7 @@ export class HttpServer {
     this.#failures = 0;
     const opened = this.#server;
     log.info(`page, API and metrics on http://${hostText(opened.addr.hostname)}:${opened.addr.port}`);
-    // Without this an accept loop that ends by a fault would leave a process that looks alive.
+    // In Deno 2.4.2 the accept loop ends when there is no file descriptor left.
     opened.finished.then(() => this.#ended(opened, "it ended"), (cause) => this.#ended(opened, cause));
   }
 
@@ -137,6 +153,14 @@ export class HttpServer {
     this.#retry = setTimeout(() => this.#open(), retryDelayMs(++this.#failures, this.#options.random));
   }
 
+  /** Keeps in mind that an answer is to be sent; a peer that left has no use for it. */
+  async #watch(completed: Promise<void>): Promise<void> {
+    this.#unfinished++;
+    await completed.catch(() => {});
+    this.#unfinished--;
+    if (this.#unfinished === 0) this.#onFinished?.();
+  }
+
   async #serve(request: Request, peer: string): Promise<Response> {
     const { clock, observe } = this.#options;
     const startMs = clock.monotonic();
@@ -144,10 +168,9 @@ export class HttpServer {
     let response: Response;
     this.#inFlight++;
     try {
-      if (this.#inFlight > MAX_IN_FLIGHT) throw busy();
       response = await this.#answer(request, peer, (found) => match = found);
     } catch (cause) {
-      response = cause instanceof Problem ? problemResponse(cause) : this.#broken(cause);
+      response = cause instanceof Problem ? this.#refusal(cause, request) : this.#broken(cause);
     } finally {
       this.#inFlight--;
     }
@@ -161,25 +184,34 @@ export class HttpServer {
   }
 
   async #answer(request: Request, peer: string, onMatch: (match: Match) => void): Promise<Response> {
-    const { access } = this.#options;
     const url = urlOf(request);
     const found = this.#find(request.method, url);
     if (!(found instanceof Problem)) onMatch(found);
     const route = found instanceof Problem ? undefined : found.route;
-    let who = "";
-    if (route?.open !== true) {
-      access.checkHost(url);
-      access.checkOrigin(request, url);
-      try {
-        if (route?.anonymous !== true) who = access.identify(request, peer);
-      } catch (cause) {
-        if (!(cause instanceof Problem) || !isNavigation(request) || this.#loginPage === undefined) throw cause;
-        return this.#loginPage();
-      }
-    }
+    const who = route?.open === true ? "" : await this.#admit(request, { url, route, peer });
     if (found instanceof Problem) throw found;
     const body = await readBody(request, { form: found.route.form ?? false });
     return await found.route.handle({ request, url, params: found.params, body, who, peer });
+  }
+
+  /** @returns who asks; empty where that need not be known */
+  async #admit(
+    request: Request,
+    { url, route, peer }: { url: URL; route: Route | undefined; peer: string },
+  ): Promise<string> {
+    // Health checks cost nothing, and a balancer must not take a busy instance for a broken one.
+    if (this.#inFlight > MAX_IN_FLIGHT) throw busy("too many requests are under way");
+    if (this.#isStopping) throw busy("the service stops");
+    const { access } = this.#options;
+    access.checkHost(url);
+    access.checkOrigin(request, url);
+    return route?.anonymous === true ? "" : await access.identify(request, peer);
+  }
+
+  /** A browser that shows what it gets is asked for a login; everybody else is told the problem. */
+  #refusal(problem: Problem, request: Request): Response {
+    const page = problem.status === 401 && isNavigation(request) ? this.#loginPage?.() : undefined;
+    return page ?? problemResponse(problem);
   }
 
   /** What would be said of the path is kept until it is known that the sender may know it. */
@@ -196,6 +228,13 @@ export class HttpServer {
     this.#faults.error("http_failed", "http: a request could not be answered: {cause}", { cause });
     return problemResponse(new Problem(500, "the service failed at this; its log says why"));
   }
+}
+
+/** Waits until something has happened, but not longer than told. */
+async function within(happened: Promise<void>, timeoutMs: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await Promise.race([happened, new Promise<void>((resolve) => timer = setTimeout(resolve, timeoutMs))]);
+  clearTimeout(timer);
 }
 
 /**
@@ -224,6 +263,6 @@ function hostText(hostname: string): string {
   return hostname.includes(":") ? `[${hostname}]` : hostname;
 }
 
-function busy(): Problem {
-  return new Problem(503, "too many requests are under way", { headers: { "retry-after": "1" } });
+function busy(detail: string): Problem {
+  return new Problem(503, detail, { headers: { "retry-after": "1" } });
 }

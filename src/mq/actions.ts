@@ -1,4 +1,4 @@
-import type { CatalogUpdates, OfferOutcome } from "../apps/keeper.ts";
+import type { CatalogUpdates, OfferOutcome } from "../apps/offer.ts";
 import type { Clock } from "../clock.ts";
 import type { Agent, Instant } from "../fleet/agent.ts";
 import type { Fleet } from "../fleet/fleet.ts";

@@ -7,7 +7,7 @@ import {
   type RecoveringChannelModel,
   type SocketOptions,
 } from "amqplib";
-import type { CatalogUpdates } from "../apps/keeper.ts";
+import type { CatalogUpdates } from "../apps/offer.ts";
 import { retryDelayMs } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import type { Fleet } from "../fleet/fleet.ts";

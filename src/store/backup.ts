@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { faultOf, StoreFault } from "./fault.ts";
-import { migrate, prepare } from "./schema.ts";
+import { migrate, prepare, TABLES } from "./schema.ts";
 
 const PAGE_ROWS = 1_000;
 
@@ -33,7 +33,7 @@ function copyAll(from: string, to: string): void {
       source.exec("BEGIN");
       migrate(target, 0);
       target.exec("BEGIN");
-      for (const table of ["agents", "catalogs", "events"]) copyTable(table, source, target);
+      for (const table of TABLES) copyTable(table, source, target);
       target.exec("COMMIT");
     } finally {
       target.close();

@@ -1,8 +1,9 @@
 import { DatabaseSync } from "node:sqlite";
+import type { StoredSilence } from "../fleet/silences.ts";
 import type { StoredAgent } from "../fleet/stored.ts";
 import { faultOf, StoreFault } from "./fault.ts";
 import type { CatalogRow, EventQuery, OpenOptions, Page, WritePart } from "./protocol.ts";
-import { EVENT_COLUMNS, EVENT_WIDTH, packAgents, type PackedAgents, unpackAgents, type Value } from "./rows.ts";
+import { EVENT_COLUMNS, EVENT_WIDTH, packAgents, type PackedAgents, unpackAgents, UNTOLD, type Value } from "./rows.ts";
 import { APPLICATION_ID, migrate, pragma, prepare, rollback, SCHEMA_VERSION } from "./schema.ts";
 import { DATABASE_FILE } from "./set_aside.ts";
 
@@ -85,6 +86,20 @@ export class Database {
     return prepare(this.#db, sql).all(...values, limit).flatMap(eventValues);
   }
 
+  /** The silences as they were stored last. */
+  silences(): StoredSilence[] {
+    const optional = (value: unknown) => value === null ? undefined : String(value);
+    return this.#statements.silences.all().map((row) => ({
+      id: String(row.id),
+      cidr: optional(row.cidr),
+      asset: optional(row.asset),
+      reason: String(row.reason),
+      by: String(row.who),
+      createdAtMs: Number(row.createdAtMs),
+      untilMs: Number(row.untilMs),
+    }));
+  }
+
   /** The catalogs that are kept, newest first; only the newest of each source on request. */
   catalogs({ newestOnly = false } = {}): CatalogRow[] {
     const rows = newestOnly ? this.#statements.newestCatalogs.all() : this.#statements.catalogs.all();
@@ -127,17 +142,31 @@ export class Database {
     this.#added = 0;
   }
 
-  #store({ forgotten, agents, events, sent, catalogs }: WritePart): void {
+  #store({ forgotten, agents, events, sent, catalogs, silences }: WritePart): void {
     const { forget, agent, event, markSent, catalog, catalogAgain } = this.#statements;
     for (const ip of forgotten) forget.run(ip);
-    for (const { ip, asset, version, apps, online, lastSeenMs, sinceMs } of unpackAgents(agents)) {
-      agent.run(ip, storable(asset), storable(version), storable(apps), online ? 1 : 0, lastSeenMs, sinceMs);
+    for (const { ip, asset, version, apps, online, untold, lastSeenMs, sinceMs } of unpackAgents(agents)) {
+      const state = untold ? UNTOLD : online ? 1 : 0;
+      agent.run(ip, storable(asset), storable(version), storable(apps), state, lastSeenMs, sinceMs);
     }
-    for (let at = 0; at < events.length; at += EVENT_WIDTH) event.run(...events.slice(at, at + EVENT_WIDTH));
+    for (let at = 0; at < events.length; at += EVENT_WIDTH) {
+      // Nobody is told of an audit, so there is nothing left to send.
+      const done = events[at + 1] === "audit" ? 1 : 0;
+      event.run(...events.slice(at, at + EVENT_WIDTH), done);
+    }
     this.#added += events.length / EVENT_WIDTH;
     for (const id of sent) markSent.run(id);
     for (const { takenAtMs, source, origin, body } of catalogs) {
       if (catalogAgain.run(takenAtMs, source, body).changes === 0) catalog.run(takenAtMs, source, origin, body);
+    }
+    if (silences !== undefined) this.#replaceSilences(silences);
+  }
+
+  #replaceSilences(silences: readonly StoredSilence[]): void {
+    const { noSilences, silence } = this.#statements;
+    noSilences.run();
+    for (const { id, cidr, asset, reason, by, createdAtMs, untilMs } of silences) {
+      silence.run(id, cidr ?? null, asset ?? null, reason, by, createdAtMs, untilMs);
     }
   }
 
@@ -203,7 +232,8 @@ function prepareAll(db: DatabaseSync) {
   return {
     agents: prepare(
       db,
-      `SELECT row, CAST(ip AS TEXT) AS ip, ${text("asset")}, ${text("version")}, ${text("apps")}, online,
+      `SELECT row, CAST(ip AS TEXT) AS ip, ${text("asset")}, ${text("version")}, ${text("apps")},
+       online, online = ${UNTOLD} AS untold,
        ${time("last_seen_ms")} AS lastSeenMs, ${
         time("since_ms")
       } AS sinceMs FROM agents WHERE row > ? ORDER BY row LIMIT ?`,
@@ -214,6 +244,17 @@ function prepareAll(db: DatabaseSync) {
       db,
       "SELECT * FROM catalogs WHERE id IN (SELECT max(id) FROM catalogs GROUP BY source) ORDER BY id DESC",
     ),
+    silences: prepare(
+      db,
+      `SELECT id, cidr, asset, ${text("reason")}, ${text("who")}, ${time("created_at_ms")} AS createdAtMs,
+       ${time("until_ms")} AS untilMs FROM silences ORDER BY until_ms`,
+    ),
+    noSilences: prepare(db, "DELETE FROM silences"),
+    silence: prepare(
+      db,
+      `INSERT INTO silences (id, cidr, asset, reason, who, created_at_ms, until_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (id) DO NOTHING`,
+    ),
     forget: prepare(db, "DELETE FROM agents WHERE ip = ?"),
     agent: prepare(
       db,
@@ -223,9 +264,7 @@ function prepareAll(db: DatabaseSync) {
     ),
     event: prepare(
       db,
-      // Nobody is told of an audit, so there is nothing left to send.
-      `INSERT INTO events (${EVENT_COLUMNS}, sent) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?2 = 'audit')
-       ON CONFLICT (id) DO NOTHING`,
+      `INSERT INTO events (${EVENT_COLUMNS}, sent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
     ),
     markSent: prepare(db, "UPDATE events SET sent = 1 WHERE id = ?"),
     catalog: prepare(db, "INSERT INTO catalogs (taken_at_ms, source, origin, body) VALUES (?, ?, ?, ?)"),

@@ -1,4 +1,5 @@
 import type { FleetEvent } from "../fleet/events.ts";
+import type { StoredSilence } from "../fleet/silences.ts";
 import type { StoredAgent } from "../fleet/stored.ts";
 import type { Connection } from "./connection.ts";
 import { faultOf } from "./fault.ts";
@@ -12,11 +13,12 @@ export interface Memory {
   readonly catalogs: CatalogRow[];
   /** Events that were not marked as sent, oldest first. */
   readonly unsent: FleetEvent[];
+  readonly silences: StoredSilence[];
 }
 
 /** What there is without a database. */
 export function noMemory(): Memory {
-  return { agents: [], catalogs: [], unsent: [] };
+  return { agents: [], catalogs: [], unsent: [], silences: [] };
 }
 
 /**
@@ -40,6 +42,7 @@ export async function openAndLoad(connection: Connection): Promise<Memory> {
 async function load(connection: Connection): Promise<Memory> {
   const memory = noMemory();
   memory.catalogs.push(...await connection.ask("newestCatalogs", null));
+  memory.silences.push(...await connection.ask("silences", null));
   await eachPage((after) => connection.ask("unsent", { after }), (rows) => memory.unsent.push(...unpackEvents(rows)));
   await eachPage((after) => connection.ask("agents", { after }), (rows) => memory.agents.push(...unpackAgents(rows)));
   return memory;

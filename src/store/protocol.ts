@@ -1,5 +1,6 @@
 import type { FaultKind } from "./fault.ts";
 import type { Holder } from "./lock.ts";
+import type { StoredSilence } from "../fleet/silences.ts";
 import type { PackedAgents, Value } from "./rows.ts";
 
 /** A catalog as it is kept. */
@@ -28,6 +29,8 @@ export interface WritePart {
   /** Ids of events, stored before or in this transaction, that were sent. */
   readonly sent: readonly string[];
   readonly catalogs: readonly NewCatalog[];
+  /** All silences; undefined when they are the same as before. */
+  readonly silences?: readonly StoredSilence[] | undefined;
   /** Whether the transaction ends with this piece. */
   readonly commit: boolean;
   /** Ms since the epoch; events older than the retention before it go. */
@@ -68,6 +71,7 @@ export interface Operations {
   setAside: { input: { folder: string; holder: Holder; nowMs: number }; output: string };
   agents: { input: { after: number }; output: Page<PackedAgents> };
   unsent: { input: { after: number }; output: Page<Value[]> };
+  silences: { input: null; output: StoredSilence[] };
   newestCatalogs: { input: null; output: CatalogRow[] };
   write: { input: WritePart; output: undefined };
   events: { input: EventQuery; output: Value[] };

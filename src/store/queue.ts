@@ -1,4 +1,5 @@
 import type { FleetEvent } from "../fleet/events.ts";
+import type { StoredSilence } from "../fleet/silences.ts";
 import type { StoredAgent } from "../fleet/stored.ts";
 import type { NewCatalog, WritePart } from "./protocol.ts";
 import { packAgents, packEvents } from "./rows.ts";
@@ -16,6 +17,8 @@ export interface Batch {
   readonly forgotten: readonly string[];
   readonly events: readonly FleetEvent[];
   readonly catalogs?: readonly NewCatalog[];
+  /** All silences; undefined when they are the same as before. */
+  readonly silences?: readonly StoredSilence[] | undefined;
 }
 
 /** The most that waits, of each kind. */
@@ -38,17 +41,20 @@ export class Pending {
   /** Ids of events that were sent. */
   readonly sent = new Set<string>();
   readonly catalogs: NewCatalog[] = [];
+  /** All silences, when there are others than before. */
+  silences: readonly StoredSilence[] | undefined;
   readonly waiters: ((stored: boolean) => void)[] = [];
   /** Monotonic time since when the oldest of it waits, ms; undefined when nothing does. */
   sinceMs: number | undefined;
 
   /** Adds what came later. */
-  add({ agents, forgotten, events, catalogs = [] }: Batch, nowMs: number): void {
+  add({ agents, forgotten, events, catalogs = [], silences }: Batch, nowMs: number): void {
     this.sinceMs ??= nowMs;
     for (const ip of forgotten) this.agents.set(ip, undefined);
     for (const agent of agents) this.agents.set(agent.ip, agent);
     for (const event of events) this.events.push(event);
     this.catalogs.push(...catalogs);
+    this.silences = silences ?? this.silences;
   }
 
   /** Adds ids of events that were sent. */
@@ -63,6 +69,7 @@ export class Pending {
     for (const event of later.events) this.events.push(event);
     for (const id of later.sent) this.sent.add(id);
     this.catalogs.push(...later.catalogs);
+    this.silences = later.silences ?? this.silences;
     this.waiters.push(...later.waiters);
     this.sinceMs ??= later.sinceMs;
   }
@@ -81,7 +88,8 @@ export class Pending {
   }
 
   get rows(): number {
-    return this.agents.size + this.events.length + this.sent.size + this.catalogs.length;
+    const silences = this.silences === undefined ? 0 : this.silences.length + 1;
+    return this.agents.size + this.events.length + this.sent.size + this.catalogs.length + silences;
   }
 
   /** Tells everybody who waits, once. */
@@ -99,7 +107,7 @@ export class Pending {
     }
     for (const events of slices(this.events)) yield { ...part, events: packEvents(events) };
     for (const sent of slices(this.sent)) yield { ...part, sent };
-    yield { ...part, catalogs: this.catalogs, commit: true };
+    yield { ...part, catalogs: this.catalogs, silences: this.silences, commit: true };
   }
 }
 

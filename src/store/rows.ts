@@ -15,7 +15,7 @@ export interface PackedAgents {
   readonly names: string;
   /** Four a row: the lengths of address and asset, the places of version and apps in `shared`. */
   readonly places: Uint32Array;
-  /** Three a row: last beat, since, online as 0 or 1. */
+  /** Three a row: last beat, since, and 0 for offline, 1 for online, 2 for online and untold. */
   readonly numbers: Float64Array;
   readonly shared: readonly string[];
 }
@@ -25,6 +25,9 @@ export interface PackedAgents {
  * so that 2,000 different ones of one length, which any client of the beat port can send, took a minute.
  */
 const MAX_SHARED_LENGTH = 8_192;
+
+/** How an agent is marked that is online and that others were not told of; builds before it read it as online. */
+export const UNTOLD = 2;
 
 /** Packs agents for the other thread. */
 export function packAgents(agents: readonly StoredAgent[]): PackedAgents {
@@ -51,7 +54,7 @@ export function packAgents(agents: readonly StoredAgent[]): PackedAgents {
     places[place++] = placeOf(agent.apps);
     numbers[number++] = agent.lastSeenMs;
     numbers[number++] = agent.sinceMs;
-    numbers[number++] = agent.online ? 1 : 0;
+    numbers[number++] = agent.untold ? UNTOLD : agent.online ? 1 : 0;
   }
   return { count: agents.length, names, places, numbers, shared };
 }
@@ -63,15 +66,17 @@ export function* unpackAgents(pack: PackedAgents): Generator<StoredAgent, void, 
   for (let row = 0; row < count; row++) {
     const asset = start + (places[row * 4] ?? 0);
     const end = asset + (places[row * 4 + 1] ?? 0);
-    yield {
+    const online = numbers[row * 3 + 2] ?? 0;
+    const agent = {
       ip: names.slice(start, asset),
       asset: names.slice(asset, end),
       version: shared[places[row * 4 + 2] ?? 0] ?? "",
       apps: shared[places[row * 4 + 3] ?? 0] ?? "",
-      online: numbers[row * 3 + 2] === 1,
+      online: online !== 0,
       lastSeenMs: numbers[row * 3] ?? 0,
       sinceMs: numbers[row * 3 + 1] ?? 0,
     };
+    yield online === UNTOLD ? { ...agent, untold: true } : agent;
     start = end;
   }
 }

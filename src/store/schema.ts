@@ -45,20 +45,43 @@ const MIGRATIONS: readonly string[] = [
    CREATE INDEX events_unsent ON events (row) WHERE sent = 0;`,
 ];
 
+/**
+ * Tables that came later and that builds before them may well not know: they use the file all the same, so these are
+ * none of the steps. `who`: as long as `by` it would be a keyword.
+ */
+const EXTRAS = `CREATE TABLE IF NOT EXISTS silences (
+   id TEXT PRIMARY KEY,
+   cidr TEXT,
+   asset TEXT,
+   reason TEXT,
+   who TEXT,
+   created_at_ms INTEGER,
+   until_ms INTEGER
+ )`;
+
+/** Every table. */
+export const TABLES: readonly string[] = ["agents", "catalogs", "events", "silences"];
+
 /** The version of the schema that this program writes. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
 /** Brings a file of ours, or a new one (version 0), to {@link SCHEMA_VERSION}, in one transaction. */
 export function migrate(db: DatabaseSync, version: number): void {
-  if (version === SCHEMA_VERSION) return;
+  if (version === SCHEMA_VERSION && hasExtras(db)) return;
   db.exec("BEGIN IMMEDIATE");
   try {
     for (const step of MIGRATIONS.slice(version)) db.exec(step);
+    db.exec(EXTRAS);
     db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
   } catch (cause) {
     rollback(db);
     throw cause;
   }
+}
+
+/** Asked first, because even a statement that changes nothing needs room on the disk. */
+function hasExtras(db: DatabaseSync): boolean {
+  return prepare(db, "SELECT count(*) AS tables FROM sqlite_schema WHERE name = 'silences'").get()?.tables === 1;
 }
 
 /** Ends a transaction, which SQLite may have ended by itself after the error that brings us here. */

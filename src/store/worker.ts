@@ -45,6 +45,8 @@ class Session {
         return this.#opened().agents(input.after);
       case "unsent":
         return this.#opened().unsent(input.after);
+      case "silences":
+        return this.#opened().silences();
       case "newestCatalogs":
         return this.#opened().catalogs({ newestOnly: true });
       case "write":

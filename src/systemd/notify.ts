@@ -1,3 +1,4 @@
+/// <reference lib="deno.unstable" />
 import type { Logger } from "../log.ts";
 
 /** What systemd says in the environment of a service (sd_notify(3), sd_watchdog_enabled(3)). */
@@ -10,6 +11,8 @@ export interface SystemdEnvironment {
   readonly watchdogPid: string | undefined;
 }
 
+/** Where a socket may be bound: the folder for temporary files, or memory when its disk is full. */
+const FOLDERS = [undefined, "/dev/shm"];
 /** How long a message may wait for room in systemd's queue, ms; a service must not wait for its supervisor. */
 const SEND_TIMEOUT_MS = 500;
 /** Messages that may wait; more than a service in order ever has. */
@@ -64,8 +67,7 @@ export class NotifySocket {
     if (this.#closing && this.#fault !== undefined) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     try {
-      // Bound to no path: the kernel gives it an abstract address of its own, and there is no file to clean up.
-      this.#socket ??= Deno.listenDatagram({ transport: "unixpacket", path: "" });
+      this.#socket ??= openDatagram();
       const sent = this.#socket.send(new TextEncoder().encode(text), target);
       const expired = new Promise<never>((_, reject) => {
         timer = setTimeout(() => reject(new Error(`not taken within ${SEND_TIMEOUT_MS} ms`)), SEND_TIMEOUT_MS);
@@ -92,6 +94,28 @@ export class NotifySocket {
       cause,
     });
   }
+}
+
+/**
+ * A socket to send from. Deno binds every datagram socket, and without a path only in programs that may do everything;
+ * once bound it needs the file no more.
+ * @throws Error when none of the folders can be written to
+ */
+function openDatagram(): Deno.DatagramConn {
+  const causes: unknown[] = [];
+  for (const parent of FOLDERS) {
+    try {
+      const dir = Deno.makeTempDirSync(parent === undefined ? {} : { dir: parent });
+      try {
+        return Deno.listenDatagram({ transport: "unixpacket", path: `${dir}/notify` });
+      } finally {
+        Deno.removeSync(dir, { recursive: true });
+      }
+    } catch (cause) {
+      causes.push(cause);
+    }
+  }
+  throw causes[0];
 }
 
 /**

@@ -4,13 +4,19 @@ import { NotifySocket, type SystemdEnvironment } from "./notify.ts";
 import { type StatusFacts, statusLine } from "./status_line.ts";
 import { type Pulse, Watchdog, watchdogPeriodMs } from "./watchdog.ts";
 
-/** How often the status line is made anew, ms. */
-const STATUS_INTERVAL_MS = 5_000;
-/** While the service starts: how often more time is asked for, and how much, ms. */
-const EXTEND_INTERVAL_MS = 10_000;
+/** How often the status line is made anew, and while the service starts more time is asked for, ms. */
+const INTERVALS = { statusMs: 5_000, extendMs: 10_000 };
+/** How much time for the start is asked for, ms. */
 const EXTENSION_MS = 30_000;
 /** How long a start may take at all, ms: a large database on a slow disk does, a start that hangs must end. */
 const LONGEST_START_MS = 600_000;
+
+/** What telling systemd needs. */
+export interface ServiceManagerOptions {
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly intervals?: typeof INTERVALS;
+}
 
 /** What tells about a service that has started. */
 export interface RunningService {
@@ -30,16 +36,18 @@ export class ServiceManager {
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #socket: NotifySocket;
+  readonly #intervals: typeof INTERVALS;
   #timer: ReturnType<typeof setInterval> | undefined;
   #watchdog: Watchdog | undefined;
   #status = "";
   #isReady = false;
 
-  constructor(environment: SystemdEnvironment, { log, clock }: { log: Logger; clock: Clock }) {
+  constructor(environment: SystemdEnvironment, { log, clock, intervals = INTERVALS }: ServiceManagerOptions) {
     this.#environment = environment;
     this.#log = log;
     this.#clock = clock;
     this.#socket = new NotifySocket(environment.notifySocket, log);
+    this.#intervals = intervals;
   }
 
   /** The service begins to start; from now on more time is asked for as long as the event loop runs. */
@@ -49,7 +57,7 @@ export class ServiceManager {
     const deadline = this.#clock.monotonic() + LONGEST_START_MS;
     this.#timer = setInterval(() => {
       if (this.#clock.monotonic() < deadline) void this.#socket.send(`EXTEND_TIMEOUT_USEC=${EXTENSION_MS * 1_000}`);
-    }, EXTEND_INTERVAL_MS);
+    }, this.#intervals.extendMs);
   }
 
   /** The service takes beats. */
@@ -59,7 +67,7 @@ export class ServiceManager {
     this.#isReady = true;
     this.#status = statusLine(service.summary());
     void this.#socket.send("READY=1", `STATUS=${this.#status}`);
-    this.#timer = setInterval(() => this.#tell(statusLine(service.summary())), STATUS_INTERVAL_MS);
+    this.#timer = setInterval(() => this.#tell(statusLine(service.summary())), this.#intervals.statusMs);
     const periodMs = watchdogPeriodMs(this.#environment, Deno.pid);
     if (periodMs === undefined) return;
     this.#watchdog = new Watchdog(periodMs, {

@@ -48,6 +48,12 @@ export class HeartbeatService implements BeatService {
         "beat taken, but which apps may run is not known yet: elves-supervisor has not answered",
       );
     }
+    if (catalog.current.unknown.has(beat.ip)) {
+      throw new ApplicationError(
+        ApplicationErrorType.INTERNAL_ERROR,
+        "beat taken, but which apps may run here is not known: elves-supervisor's entry about this agent cannot be read",
+      );
+    }
     return catalog.current.for(beat.ip).reply;
   }
 }

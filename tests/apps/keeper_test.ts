@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { LocalCatalog, type OfferOutcome, SupervisorCatalog } from "../../src/apps/keeper.ts";
+import { SupervisorCatalog } from "../../src/apps/keeper.ts";
+import { LocalCatalog } from "../../src/apps/local_catalog.ts";
+import type { OfferOutcome } from "../../src/apps/offer.ts";
 import { systemClock } from "../../src/clock.ts";
 import { Slices } from "../../src/slices.ts";
 import { MemoryLog } from "../support/memory_log.ts";
@@ -40,7 +42,9 @@ class Bench implements Disposable {
 
   told(ip: string): unknown {
     const catalog = this.keeper.current;
-    return catalog === undefined ? "exception" : JSON.parse(new TextDecoder().decode(catalog.for(ip).reply)).data;
+    return catalog === undefined || catalog.unknown.has(ip)
+      ? "exception"
+      : JSON.parse(new TextDecoder().decode(catalog.for(ip).reply)).data;
   }
 
   [Symbol.dispose](): void {
@@ -103,6 +107,34 @@ Deno.test("SupervisorCatalog refuses bad entries one by one and keeps what the a
   ]);
   assert.match(outcome.refused[1]?.reason ?? "", /2 of agentList are no addresses, the first is "nonsense"/);
   assert.equal(bench.log.matching(/WRN.*entry/).length, 9);
+});
+
+Deno.test("SupervisorCatalog does not answer agents whose entry in the first catalog cannot be read, until one can", async () => {
+  using bench = new Bench();
+  const bad = { app: "b", version: null, agentList: ["10.0.0.1", "10.0.0.2", "10.0.0.4"] };
+  const unnamed = { version: "1", agentList: ["10.0.0.5"] };
+  const good = [entry("a", "1", "10.0.0.1", "10.0.0.3"), entry("b", "1", "10.0.0.4")];
+  await bench.offer([...good, bad, unnamed]);
+  for (const ip of ["10.0.0.1", "10.0.0.2", "10.0.0.5"]) assert.equal(bench.told(ip), "exception", ip);
+  assert.deepEqual(bench.told("10.0.0.3"), { a: "1" });
+  assert.deepEqual(bench.told("10.0.0.4"), { b: "1" }, "another entry says it");
+  assert.equal(bench.log.matching(/WRN catalog: 3 agents get an exception/).length, 1);
+
+  // After a restart it is as unknown as before.
+  using later = new Bench();
+  await later.keeper.recall(bench.remembered[0] ?? assert.fail("nothing remembered"));
+  assert.equal(later.told("10.0.0.1"), "exception");
+  assert.deepEqual(later.told("10.0.0.3"), { a: "1" });
+
+  for (const each of [bench, later]) {
+    assert.equal((await each.offer([...good, bad, unnamed])).result, "unchanged");
+    assert.equal(each.told("10.0.0.2"), "exception");
+    assert.equal((await each.offer(good)).result, "applied");
+    assert.deepEqual(each.told("10.0.0.1"), { a: "1" }, "it is known now that it may not run b");
+    assert.deepEqual(each.told("10.0.0.2"), {});
+    await each.offer([...good, bad]);
+    assert.deepEqual(each.told("10.0.0.1"), { a: "1" }, "what it had is known");
+  }
 });
 
 Deno.test("SupervisorCatalog lets the later entry of one app count where both name an agent", async () => {

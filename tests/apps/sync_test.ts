@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { OfferOutcome } from "../../src/apps/keeper.ts";
+import type { OfferOutcome } from "../../src/apps/offer.ts";
 import { SupervisorSync } from "../../src/apps/sync.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { waitFor } from "../support/wait_for.ts";

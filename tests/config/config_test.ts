@@ -136,8 +136,8 @@ Deno.test("readConfig refuses a key within two letters of a known one and warns 
     "c:5: agent.timeuot is no known key; did you mean agent.timeout?",
   ]);
   assert.deepEqual(faultsOf(`${LEAST}Agent.Timeout2 = 1m\n`).length, 1);
-  assert.deepEqual(warningsOf(`${LEAST}smtp.port = 80\n__proto__ = 1\n`), [
-    "c:5: smtp.port is no known key and is left alone",
+  assert.deepEqual(warningsOf(`${LEAST}smtp.relay.name = 80\n__proto__ = 1\n`), [
+    "c:5: smtp.relay.name is no known key and is left alone",
     "c:6: __proto__ is no known key and is left alone",
   ]);
 });

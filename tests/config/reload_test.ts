@@ -40,3 +40,22 @@ Deno.test("withLive keeps the apps of every agent when another source of apps wa
     ]);
   }
 });
+
+Deno.test("withLive keeps the tokens of a service that is reached from elsewhere until it is not", () => {
+  const token = "http.token = ops:0123456789abcdef\n";
+  const open = settings(`${SIMPLE}http.host = 0.0.0.0\n${token}`);
+  const closed = settings(SIMPLE);
+  assert.deepEqual(withLive(open, closed)["http.token"], [{ name: "ops", secret: "0123456789abcdef" }]);
+  assert.deepEqual(differences(open, closed).map(({ key, live }) => [key, live]), [
+    ["http.host", false],
+    ["http.token", false],
+  ]);
+  const other = settings(`${SIMPLE}http.host = 0.0.0.0\nhttp.token = dev:fedcba9876543210\n`);
+  assert.equal(withLive(open, other)["http.token"]?.[0]?.name, "dev");
+  assert.equal(withLive(settings(`${SIMPLE}${token}`), closed)["http.token"], undefined);
+});
+
+Deno.test("differences tells which host names have come and gone", () => {
+  const change = differences(settings(SIMPLE), settings(`${SIMPLE}http.allowedHosts = a.example, b.example\n`));
+  assert.deepEqual(change, [{ key: "http.allowedHosts", from: "localhost", to: "a.example, b.example", live: true }]);
+});

@@ -6,7 +6,7 @@ const NEEDED_SETTINGS =
   "mq.ip = 127.0.0.1\nmq.port = 1\nmq.user = elves\nmq.password = secret\nzookeeper.enabled = false\n" +
   "auth.mode = simple\nauth.localAppInfo = {}\nthrift.heartbeat.host = 127.0.0.1\n";
 
-Deno.test("install.sh install puts executable, configuration and a valid unit below the prefix", async () => {
+Deno.test("install.sh install puts executable, configuration, unit, alerts and dashboard below the prefix", async () => {
   await using place = await makePlace();
   await place.install();
   const folder = place.prefix;
@@ -21,8 +21,38 @@ Deno.test("install.sh install puts executable, configuration and a valid unit be
     new RegExp(`^ExecStart=${folder}/elves-heartbeat run --config ${folder}/conf/conf.properties$`, "m"),
   );
   assert.doesNotMatch(text, /\/opt\/elves/);
-  const verify = await run("systemd-analyze", ["verify", "--recursive-errors=no", unit]);
-  assert.deepEqual(verify, { code: 0, stdout: "", stderr: "" });
+  for (const name of ["alerts.yml", "grafana-dashboard.json"]) {
+    assert.equal(await Deno.readTextFile(`${folder}/conf/${name}`), await place.readRelease(name));
+    assert.equal(await mode(`${folder}/conf/${name}`), "644");
+  }
+});
+
+Deno.test("The unit is valid, exposes little and can be given credentials", async () => {
+  await using place = await makePlace();
+  await place.install();
+  const unit = `${place.prefix}/conf/elves-heartbeat.service`;
+  const text = await Deno.readTextFile(unit);
+  const withCredentials = text.replaceAll(/^#(?=LoadCredential=)/gm, "");
+  assert.equal(withCredentials.match(/^LoadCredential=/gm)?.length, 2);
+  for (const version of [text, withCredentials]) {
+    await Deno.writeTextFile(unit, version);
+    const verify = await run("systemd-analyze", ["verify", "--recursive-errors=no", unit]);
+    assert.deepEqual(verify, { code: 0, stdout: "", stderr: "" });
+    const security = await run("systemd-analyze", ["security", "--offline=true", "--no-pager", "--threshold=20", unit]);
+    assert.equal(security.code, 0, security.stdout);
+    const exposure = /Overall exposure level for elves-heartbeat\.service: (\d+\.\d)/.exec(security.stdout)?.[1];
+    assert.ok(Number(exposure) <= 2, security.stdout);
+  }
+});
+
+Deno.test("The unit names credentials where the settings that its comments show find them", async () => {
+  const unit = await Deno.readTextFile(`${REPOSITORY}conf/elves-heartbeat.service`);
+  const loaded = [...unit.matchAll(/^#LoadCredential=([\w.]+):/gm)].map(([, name]) => name);
+  const settings = [...unit.matchAll(/^# {3}([\w.]+) = \/run\/credentials\/elves-heartbeat\.service\/([\w.]+)$/gm)];
+  assert.deepEqual(settings.map(([, , name]) => name), loaded);
+  assert.deepEqual(settings.map(([, key]) => key), ["mq.passwordFile", "http.tokenFile"]);
+  const shipped = await Deno.readTextFile(`${REPOSITORY}conf/conf.properties`);
+  for (const [, key] of settings) assert.ok(shipped.includes(`\n#${key} =`), `conf.properties has ${key}`);
 });
 
 Deno.test("install.sh install keeps an edited configuration and puts only changed defaults beside it", async () => {
@@ -50,7 +80,8 @@ Deno.test("install.sh install replaces the executable while the old one runs", a
   await using running = await startBinary({ config: NEEDED_SETTINGS, path });
 
   await place.useExecutable("#!/bin/sh\necho elves-heartbeat of the next release\n");
-  await place.install();
+  const output = await place.install();
+  assert.match(output, new RegExp(`before still runs \\(process ${running.pid}\\) until it is restarted`));
   const next = await run(path, ["version"]);
   assert.equal(next.stdout, "elves-heartbeat of the next release\n");
   (await Deno.connect({ hostname: "127.0.0.1", port: running.port })).close();
@@ -104,8 +135,9 @@ async function makePlace(): Promise<Place> {
   await requireBinary();
   const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "hb-install-" }));
   for (const name of ["conf", "dist"]) await Deno.mkdir(`${folder}/release/${name}`, { recursive: true });
-  for (const name of ["install.sh", "conf/conf.properties", "conf/elves-heartbeat.service"]) {
-    await Deno.copyFile(`${REPOSITORY}${name}`, `${folder}/release/${name}`);
+  await Deno.copyFile(`${REPOSITORY}install.sh`, `${folder}/release/install.sh`);
+  for (const { name } of Deno.readDirSync(`${REPOSITORY}conf`)) {
+    await Deno.copyFile(`${REPOSITORY}conf/${name}`, `${folder}/release/conf/${name}`);
   }
   await Deno.symlink(BINARY, `${folder}/release/dist/elves-heartbeat`);
   return new Place(folder);

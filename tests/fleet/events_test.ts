@@ -85,7 +85,7 @@ Deno.test("Fleet tells online and offline in turn, every id once, and what it to
         for (const event of scene.told()) reader.read(event);
         const rows = agents(scene);
         assert.deepEqual([...reader.last.keys()].sort(), rows.map(({ ip }) => ip).sort());
-        for (const agent of rows.filter((agent) => !scene.fleet.isFlapping(agent))) {
+        for (const agent of rows.filter((agent) => !agent.flapping)) {
           const expected = agent.state === "offline" ? "agentOffline" : "agentOnline";
           assert.equal(reader.last.get(agent.ip), expected, agent.ip);
         }

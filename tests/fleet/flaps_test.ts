@@ -21,7 +21,7 @@ function transition(scene: Scene, n: number): void {
 
 function flapping(scene: Scene): boolean {
   const agent = scene.fleet.get(address(0), scene.clock.now);
-  return agent !== undefined && scene.fleet.isFlapping(agent);
+  return agent !== undefined && agent.flapping;
 }
 
 function kinds(scene: Scene): string[] {
@@ -121,7 +121,7 @@ Deno.test("Fleet settles a stable agent in time, also while another one goes on"
   assert.equal(flapping(scene), true);
   const other = scene.fleet.get(address(1), scene.clock.now);
   assert.ok(other);
-  assert.equal(scene.fleet.isFlapping(other), false);
+  assert.equal(other.flapping, false);
 });
 
 Deno.test("Fleet begins to count anew after an agent was stable", () => {

@@ -326,7 +326,8 @@ Deno.test("Fleet restores no row whose address is none", () => {
   const clock = new FakeClock();
   const fleet = newFleet();
   const row = { asset: "", version: "", apps: "{}", online: true, lastSeenMs: 0, sinceMs: 0 };
-  fleet.restore([{ ...row, ip: '","x":"' }, { ...row, ip: "10.0.0.1" }, { ...row, ip: "::FFFF:10.0.0.2" }], clock.now);
+  const agents = [{ ...row, ip: '","x":"' }, { ...row, ip: "10.0.0.1" }, { ...row, ip: "::FFFF:10.0.0.2" }];
+  fleet.restore({ agents, silences: [] }, clock.now);
   assert.deepEqual(listed(fleet, { state: "all" }, clock), ["10.0.0.1"]);
 });
 

@@ -35,13 +35,27 @@ class ModelAgent {
   /** Monotonic times of its transitions since it was stable for a window. */
   transitions: number[] = [];
   flapping = false;
-  told: "online" | "offline" = "online";
+  /** What others were told last, also of its version; the version is that of this moment. */
+  told: "online" | "offline" | "nothing" = "nothing";
+  toldVersion = "";
+  versionAt = 0;
+  /** A conflict that was not told because of a silence. */
+  untold: { at: number; reason: string } | undefined;
+  /** Whether it was in a silence when that was looked at last. */
+  silenced = false;
   /** Assets and peers in the order in which they came, without immediate repetitions. */
   assets: string[] = [];
   peers: string[] = [];
   conflictAt = -Infinity;
 
   constructor(readonly ip: string) {}
+}
+
+/** A maintenance window; `matches` is its own, so that nothing of the fleet's matching is used. */
+export interface ModelSilence {
+  readonly id: string;
+  readonly untilMs: number;
+  readonly matches: (ip: string, asset: string) => boolean;
 }
 
 /**
@@ -51,6 +65,7 @@ class ModelAgent {
  */
 export class LivenessModel {
   readonly agents: ModelAgent[] = [];
+  silences: ModelSilence[] = [];
   guardSince: number | undefined;
   graceUntil = -Infinity;
   #graceSince = -Infinity;
@@ -90,6 +105,7 @@ export class LivenessModel {
       this.#forget(longestGone, "evicted");
     }
     const agent = known ?? new ModelAgent(beat.ip);
+    if (known === undefined) this.#named(agent, beat.asset);
     this.#identify(agent, beat, addressCheck === "off" ? undefined : peer);
     const outcome = known === undefined ? "new" : known.state === "offline" ? "returned" : "beat";
     const away = now.monotonic - agent.beatAt;
@@ -97,7 +113,8 @@ export class LivenessModel {
     if (outcome === "new") {
       this.agents.push(agent);
       this.#enter(agent, "online", now.monotonic);
-      this.#tell("agentOnline", agent.ip, now.wall, "first");
+      agent.toldVersion = agent.version;
+      if (!agent.silenced) this.#tellNews(agent);
     } else if (outcome === "returned") this.#transition(agent, "online", { at: now.monotonic, away });
     return outcome;
   }
@@ -105,9 +122,12 @@ export class LivenessModel {
   advance(now: Instant): void {
     this.#noticeStall(now);
     this.#now = now;
+    if (this.guardSince !== undefined && !this.inGrace) this.#releaseSilenced();
     this.#checkGuard();
     this.#decideOverdue();
     this.#letLeave();
+    this.silences = this.silences.filter(({ untilMs }) => untilMs > now.wall);
+    this.#lookAtSilences();
     this.#settle();
     for (const agent of this.#offline()) {
       if (now.monotonic - agent.changed >= this.options.retentionMs) this.#forget(agent, "retention");
@@ -124,11 +144,17 @@ export class LivenessModel {
     this.graceUntil = now.monotonic + this.options.graceMs;
     for (const agent of this.agents) {
       if (agent.state === "suspect") agent.state = "online";
-      if (agent.flapping) agent.state = agent.told;
+      agent.state = agent.told === "offline" ? "offline" : "online";
+      agent.version = agent.toldVersion;
       agent.beatAt = now.monotonic - Math.max(0, now.wall - agent.seen);
       agent.changed = now.monotonic - Math.max(0, now.wall - agent.since);
-      Object.assign(agent, { givenUp: false, transitions: [], flapping: false, told: agent.state });
-      Object.assign(agent, { assets: [agent.asset], peers: [], conflictAt: -Infinity });
+      Object.assign(agent, { givenUp: false, transitions: [], flapping: false });
+      Object.assign(agent, { assets: [agent.asset], peers: [], conflictAt: -Infinity, untold: undefined });
+    }
+    this.silences = this.silences.filter(({ untilMs }) => untilMs > now.wall);
+    for (const agent of this.agents) {
+      agent.silenced = this.#isSilenced(agent);
+      if (agent.told === "nothing" && !agent.silenced) this.#tellNews(agent);
     }
     this.agents.sort((a, b) => a.beatAt - b.beatAt);
     for (const agent of this.agents) agent.beatNumber = ++this.#numbers;
@@ -156,6 +182,56 @@ export class LivenessModel {
     return on;
   }
 
+  addSilence(silence: ModelSilence): void {
+    this.silences.push(silence);
+    this.#lookAtSilences();
+  }
+
+  removeSilence(id: string, now: Instant): void {
+    this.advance(now);
+    this.silences = this.silences.filter((silence) => silence.id !== id);
+    this.#lookAtSilences();
+  }
+
+  #isSilenced({ ip, asset }: ModelAgent): boolean {
+    return this.silences.some(({ matches }) => matches(ip, asset));
+  }
+
+  #lookAtSilences(): void {
+    for (const agent of this.agents) this.#named(agent, agent.asset);
+  }
+
+  /** An agent has this name; it may take it out of a silence, or into one. */
+  #named(agent: ModelAgent, asset: string): void {
+    const before = agent.silenced;
+    agent.asset = asset;
+    agent.silenced = this.#isSilenced(agent);
+    if (!before || agent.silenced) return;
+    if (!agent.flapping) this.#tellNews(agent);
+    if (agent.toldVersion !== agent.version) {
+      this.#tell("versionChanged", agent.ip, agent.versionAt, `${agent.toldVersion} to ${agent.version}`);
+      agent.toldVersion = agent.version;
+    }
+    if (agent.untold !== undefined && this.#now.monotonic - agent.conflictAt <= this.options.timeoutMs) {
+      this.#tell("duplicateIdentity", agent.ip, agent.untold.at, agent.untold.reason);
+    }
+    agent.untold = undefined;
+  }
+
+  /** Tells the state if that was not told. */
+  #tellNews(agent: ModelAgent): void {
+    const is = agent.state === "offline" ? "offline" : "online";
+    if (agent.told === is) return;
+    const away = is === "offline" ? Math.floor((agent.changed - agent.beatAt) / 1000) : undefined;
+    this.#tellState(agent, agent.told === "nothing" ? "first" : `away ${away}`);
+    agent.told = is;
+  }
+
+  #releaseSilenced(): void {
+    const held = this.agents.filter(({ state, givenUp, silenced }) => state === "suspect" && !givenUp && silenced);
+    for (const agent of this.#byBeat(held)) this.#goOffline(agent, this.#now.monotonic);
+  }
+
   get inGrace(): boolean {
     return this.#now.monotonic < this.graceUntil;
   }
@@ -164,9 +240,9 @@ export class LivenessModel {
     return this.#now.monotonic - agent.beatAt;
   }
 
-  /** Those that the guard looks at: not offline, and not given up by an earlier guard. */
+  /** Those that the guard looks at: not offline, not given up by an earlier guard, and not silenced. */
   #present(): ModelAgent[] {
-    return this.agents.filter((agent) => agent.state !== "offline" && !agent.givenUp);
+    return this.agents.filter((agent) => agent.state !== "offline" && !agent.givenUp && !agent.silenced);
   }
 
   #silent(): ModelAgent[] {
@@ -220,7 +296,7 @@ export class LivenessModel {
   }
 
   #decideOverdue(): void {
-    const { timeoutMs, guardShare, guardMinAgents } = this.options;
+    const { timeoutMs } = this.options;
     const alive = this.agents.filter((agent) => agent.state !== "offline");
     const overdue = this.#byBeat(alive.filter((agent) => this.#silence(agent) >= timeoutMs));
     for (const agent of overdue.filter(({ givenUp, state }) => givenUp && state === "online")) {
@@ -228,18 +304,22 @@ export class LivenessModel {
       this.#leaving.push(agent.ip);
     }
     const due = overdue.filter((agent) => !agent.givenUp);
-    if (due.length === 0) return;
-    const present = this.#present().length;
-    const silent = this.#silent().length;
-    const massLoss = present >= guardMinAgents && silent > guardShare * present;
-    if (!this.inGrace && this.guardSince === undefined && massLoss) {
-      this.guardSince = this.#now.monotonic;
-      this.#tell("guardOn", "", this.#now.wall, `${silent} of ${present}`);
-    }
+    this.#decideGuard(due.filter(({ silenced }) => !silenced).length);
     for (const agent of due) {
-      if (this.inGrace || this.guardSince !== undefined) agent.state = "suspect";
+      const guarded = this.guardSince !== undefined && !agent.silenced;
+      if (this.inGrace || guarded) agent.state = "suspect";
       else this.#goOffline(agent, Math.max(agent.beatAt + timeoutMs, this.graceUntil));
     }
+  }
+
+  #decideGuard(due: number): void {
+    if (due === 0 || this.inGrace || this.guardSince !== undefined) return;
+    const { guardShare, guardMinAgents } = this.options;
+    const present = this.#present().length;
+    const silent = this.#silent().length;
+    if (present < guardMinAgents || silent <= guardShare * present) return;
+    this.guardSince = this.#now.monotonic;
+    this.#tell("guardOn", "", this.#now.wall, `${silent} of ${present}`);
   }
 
   #letLeave(): void {
@@ -269,7 +349,6 @@ export class LivenessModel {
     agent.beatAt = this.#now.monotonic;
     agent.seen = this.#now.wall;
     agent.beatNumber = ++this.#numbers;
-    agent.asset = beat.asset;
     agent.version = beat.version;
     if (agent.state === "suspect") agent.state = "online";
   }
@@ -283,6 +362,7 @@ export class LivenessModel {
 
   #transition(agent: ModelAgent, to: "online" | "offline", { at, away }: { at: number; away: number }): void {
     this.#enter(agent, to, at);
+    if (agent.silenced && !agent.flapping) return;
     agent.transitions.push(at);
     if (agent.flapping) return;
     agent.told = to;
@@ -298,9 +378,7 @@ export class LivenessModel {
     for (const agent of this.agents) {
       const last = agent.transitions.at(-1);
       if (last === undefined || this.#now.monotonic - last < this.options.flap.windowMs) continue;
-      const is = agent.state === "offline" ? "offline" : "online";
-      const away = is === "offline" ? Math.floor((agent.changed - agent.beatAt) / 1000) : undefined;
-      if (agent.flapping && agent.told !== is) this.#tellState(agent, `away ${away}`);
+      if (agent.flapping && !agent.silenced) this.#tellNews(agent);
       Object.assign(agent, { transitions: [], flapping: false });
     }
   }
@@ -318,11 +396,16 @@ export class LivenessModel {
     if (byAddress || byAsset) {
       const known = this.#now.monotonic - agent.conflictAt <= this.options.timeoutMs;
       agent.conflictAt = this.#now.monotonic;
-      if (!known) this.#tell("duplicateIdentity", agent.ip, this.#now.wall, byAddress ? "address" : "asset");
+      const reason = byAddress ? "address" : "asset";
+      if (!known && agent.silenced) agent.untold = { at: this.#now.wall, reason };
+      else if (!known) this.#tell("duplicateIdentity", agent.ip, this.#now.wall, reason);
     }
-    if (agent.version !== "" && agent.version !== version) {
-      this.#tell("versionChanged", agent.ip, this.#now.wall, `${agent.version} to ${version}`);
-    }
+    if (agent.asset !== asset) this.#named(agent, asset);
+    if (agent.version === "" || agent.version === version) return;
+    agent.versionAt = this.#now.wall;
+    if (agent.told !== "nothing" && agent.silenced) return;
+    if (!agent.silenced) this.#tell("versionChanged", agent.ip, this.#now.wall, `${agent.version} to ${version}`);
+    agent.toldVersion = version;
   }
 
   #forget(agent: ModelAgent, reason: string): void {

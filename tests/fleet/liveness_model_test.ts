@@ -30,15 +30,33 @@ interface Beats {
   peer: string;
 }
 
+/** Which agents are silenced, in the words of the service and, not to use its own matching, by hand. */
+const SILENCED: readonly {
+  wish: { cidr?: string; asset?: string };
+  matches: (ip: string, asset: string) => boolean;
+}[] = [
+  { wish: { cidr: "10.0.0.0/24" }, matches: (ip) => ip.startsWith("10.0.0.") },
+  { wish: { cidr: "10.0.0.0/23, 10.0.3.7" }, matches: (ip) => /^10\.0\.[01]\./.test(ip) || ip === "10.0.3.7" },
+  { wish: { cidr: "10.0.0.0/8" }, matches: () => true },
+  { wish: { asset: "cx1" }, matches: (_, asset) => asset === "CX1" },
+  { wish: { asset: "*?2" }, matches: (_, asset) => asset === "CX2" },
+  { wish: { cidr: "10.0.2.0/23", asset: "C*2" }, matches: (ip, asset) => /^10\.0\.[23]\./.test(ip) && asset === "CX2" },
+];
+
+type ByHand =
+  | { silence: { which: number; seconds: number } }
+  | { unsilence: number }
+  | { forget: number }
+  | { prune: number }
+  | { release: true };
+
 type Step =
+  | ByHand
   | { beats: Beats }
   | { wait: { seconds: number; tickMs: number } }
   | { stall: number }
   | { clockStep: number }
-  | { restart: { down: number; clockStep: number } }
-  | { forget: number }
-  | { prune: number }
-  | { release: true };
+  | { restart: { down: number; clockStep: number } };
 
 const address = fc.integer({ min: 0, max: ADDRESSES.length - 1 });
 /** Mostly the whole fleet or a rack of it; a single agent else. */
@@ -71,6 +89,16 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ restart: fc.record({ down: fc.constantFrom(0, 5_000, 30_000), clockStep }) }) },
   { weight: 1, arbitrary: fc.record({ forget: address }) },
   { weight: 1, arbitrary: fc.record({ prune: fc.constantFrom(0, 10_000) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      silence: fc.record({
+        which: fc.nat({ max: SILENCED.length - 1 }),
+        seconds: fc.constantFrom(1, 10, 30, 60, 300, 7200),
+      }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ unsilence: fc.nat({ max: 3 }) }) },
   { weight: 2, arbitrary: fc.record({ release: fc.constant<true>(true) }) },
 );
 
@@ -124,9 +152,11 @@ class Comparison {
     }
   }
 
-  #byHand(step: { forget: number } | { prune: number } | { release: true }): void {
+  #byHand(step: ByHand): void {
     const now = this.#clock.now;
-    if ("forget" in step) {
+    if ("silence" in step) this.#silence(step.silence);
+    else if ("unsilence" in step) this.#unsilence(step.unsilence);
+    else if ("forget" in step) {
       const ip = ADDRESSES[step.forget] ?? "";
       assert.equal(this.#fleet.forget(ip, now), this.#model.forget(ip, now));
     } else if ("prune" in step) {
@@ -134,30 +164,48 @@ class Comparison {
     } else assert.equal(this.#fleet.releaseGuard(now), this.#model.releaseGuard(now));
   }
 
+  #silence({ which, seconds }: { which: number; seconds: number }): void {
+    const { wish, matches } = SILENCED[which] ?? {};
+    const now = this.#clock.now;
+    const untilMs = now.wall + seconds * 1000;
+    if (wish === undefined || matches === undefined) return;
+    const { id } = this.#fleet.addSilence({ ...wish, untilMs }, { by: "test", now });
+    this.#model.addSilence({ id, untilMs, matches });
+  }
+
+  #unsilence(place: number): void {
+    const id = this.#model.silences[place]?.id ?? "none";
+    this.#fleet.removeSilence(id, this.#clock.now);
+    this.#model.removeSilence(id, this.#clock.now);
+  }
+
   #restart({ down, clockStep }: { down: number; clockStep: number }): void {
     this.#compare();
     const now = this.#clock.now;
     const rows = this.#model.agents.map(({ ip }) => this.#fleet.get(ip, now))
       .filter((agent) => agent !== undefined).map((agent) => this.#fleet.stored(agent));
+    const silences = this.#fleet.silences.list.map(({ stored }) => stored);
     this.#clock.advance(down);
     this.#clock.step(clockStep);
     this.#fleet = this.#newFleet();
-    this.#fleet.restore(rows, this.#clock.now);
+    this.#fleet.restore({ agents: rows, silences }, this.#clock.now);
     this.#model.restart(this.#clock.now);
   }
 
   #compare(): void {
     const now = this.#clock.now;
-    const expected = this.#model.agents.map(({ ip, state, since, seen, asset, flapping }) =>
-      `${ip} ${state} since ${since} seen ${seen} ${asset} ${flapping}`
+    const expected = this.#model.agents.map(({ ip, state, since, seen, asset, flapping, silenced }) =>
+      `${ip} ${state} since ${since} seen ${seen} ${asset} ${flapping} ${silenced}`
     );
     const all = this.#fleet.list(parseAgentQuery({ state: "all" }), now);
     const actual = drain(all).map((agent) => {
       const { ip, state, sinceMs, lastSeenMs, asset } = agent;
-      return `${ip} ${state} since ${sinceMs} seen ${lastSeenMs} ${asset} ${this.#fleet.isFlapping(agent)}`;
+      return `${ip} ${state} since ${sinceMs} seen ${lastSeenMs} ${asset} ${agent.flapping} ${agent.silenced}`;
     });
     assert.deepEqual(actual.sort(), expected.sort());
     assert.deepEqual(this.#fleet.counts(now), this.#model.counts());
+    assert.equal(this.#fleet.countSilenced, this.#model.agents.filter(({ silenced }) => silenced).length);
+    assert.equal(this.#fleet.countFlapping, this.#model.agents.filter(({ flapping }) => flapping).length);
     const { guardSinceMs, graceUntilMs } = this.#fleet.status(now);
     assert.equal(guardSinceMs, this.#model.guardSince, "guard since");
     assert.equal(graceUntilMs > now.monotonic, this.#model.inGrace, "in grace");
@@ -192,7 +240,7 @@ function drain<T>(job: Generator<void, T, void>): T {
   }
 }
 
-Deno.test("Fleet agrees with the naive model over beats, silences, stalls, clock steps, restarts and hands", () => {
+Deno.test("Fleet agrees with the naive model over beats, maintenance, stalls, clock steps, restarts and hands", () => {
   fc.assert(
     fc.property(options, fc.array(steps, { minLength: 1, maxLength: 40, size: "max" }), (options, steps) => {
       const comparison = new Comparison(options);

@@ -2,6 +2,7 @@ import type { AgentState } from "../../src/fleet/agent.ts";
 import type { Beat } from "../../src/fleet/beat.ts";
 import type { FleetEvent } from "../../src/fleet/events.ts";
 import { type BeatOutcome, Fleet, type FleetOptions } from "../../src/fleet/fleet.ts";
+import type { NewSilence, Silence, StoredSilence } from "../../src/fleet/silences.ts";
 import type { StoredAgent } from "../../src/fleet/stored.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
@@ -63,15 +64,21 @@ export class Scene {
   /** The process ends and comes back after this time. */
   restart(downMs: number): void {
     const rows = this.rows();
+    const silences = this.fleet.silences.list.map(({ stored }) => stored);
     this.clock.advance(downMs);
-    this.restore(rows);
+    this.restore(rows, silences);
   }
 
   /** A new process begins with these rows. */
-  restore(rows: readonly StoredAgent[]): void {
+  restore(rows: readonly StoredAgent[], silences: readonly StoredSilence[] = []): void {
     this.fleet = new Fleet(this.#options, this.#random);
-    this.fleet.restore(rows, this.clock.now);
+    this.fleet.restore({ agents: rows, silences }, this.clock.now);
     this.fleet.advance(this.clock.now);
+  }
+
+  /** A maintenance window begins; everybody is in it unless it says who. */
+  silence(forMs: number, wish: Partial<NewSilence> = { cidr: "10.0.0.0/8" }): Silence {
+    return this.fleet.addSilence({ untilMs: this.clock.wall() + forMs, ...wish }, { by: "op", now: this.clock.now });
   }
 
   rows(): StoredAgent[] {

@@ -127,6 +127,7 @@ const CASES: Record<string, (rabbit: RabbitServer) => Promise<void>> = {
     assert.deepEqual(reader.ids, idsOf(events));
     assert.deepEqual(bench.stats, {
       queued: 0,
+      oldestAtMs: undefined,
       delivered: 10_000,
       messages: 20,
       retries: 0,

@@ -1,4 +1,5 @@
-import { type CatalogUpdates, LocalCatalog } from "../../src/apps/keeper.ts";
+import { LocalCatalog } from "../../src/apps/local_catalog.ts";
+import type { CatalogUpdates } from "../../src/apps/offer.ts";
 import { type Clock, systemClock } from "../../src/clock.ts";
 import { type Beat, parseBeat } from "../../src/fleet/beat.ts";
 import { Fleet } from "../../src/fleet/fleet.ts";

@@ -78,7 +78,7 @@ for (const { what, damage, says } of cases) {
     damage(place.file);
     const { size } = Deno.statSync(place.file);
     const { store, memory } = await place.open();
-    assert.deepEqual(memory, { agents: [], catalogs: [], unsent: [] });
+    assert.deepEqual(memory, { agents: [], catalogs: [], unsent: [], silences: [] });
     assert.equal(store.state.status, "ok");
     const [aside, ...more] = place.setAside();
     assert.deepEqual(more, []);

@@ -8,7 +8,7 @@ import { agent, agents, batch, byAddress, event, Place } from "./harness.ts";
 Deno.test("Store makes its folder for its owner only and remembers nothing at first", async () => {
   await using place = new Place();
   const { store, memory } = await place.open();
-  assert.deepEqual(memory, { agents: [], catalogs: [], unsent: [] });
+  assert.deepEqual(memory, { agents: [], catalogs: [], unsent: [], silences: [] });
   assert.equal(Deno.statSync(place.dir).mode! & 0o777, 0o700);
   assert.equal(Deno.statSync(place.file).mode! & 0o777, 0o600);
   assert.equal(store.state.status, "ok");

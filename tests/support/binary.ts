@@ -9,8 +9,8 @@ const START_TIMEOUT_MS = 30_000;
 /** What a test chooses about the process. */
 export interface BinaryOptions {
   /**
-   * Text of its conf.properties; `thrift.heartbeat.port` is a free one and `data.dir` a folder of its own unless they
-   * are set here.
+   * Text of its conf.properties; `thrift.heartbeat.port` and `http.port` are free ones and `data.dir` a folder of its own
+   * unless they are set here.
    */
   readonly config: string;
   /** Its whole environment; empty by default. */
@@ -27,9 +27,10 @@ export async function startBinary({ config, env = {}, path = BINARY }: BinaryOpt
   await requireBinary(path);
   const folder = await Deno.makeTempDir({ prefix: "hb-binary-" });
   const file = `${folder}/conf.properties`;
-  const port = /^\s*thrift\.heartbeat\.port\s*[=:]/m.test(config) ? "" : "thrift.heartbeat.port = 0\n";
-  const data = /^\s*data\.dir\s*[=:]/m.test(config) ? "" : `data.dir = ${folder}/data\n`;
-  await Deno.writeTextFile(file, `${port}${data}${config}\n`);
+  const defaults = { "thrift.heartbeat.port": "0", "http.port": "0", "data.dir": `${folder}/data` };
+  const set = new Set(config.split("\n").map((line) => line.split(/[=:]/, 1)[0]?.trim()));
+  const missing = Object.entries(defaults).filter(([key]) => !set.has(key)).map(([key, value]) => `${key} = ${value}`);
+  await Deno.writeTextFile(file, `${missing.join("\n")}\n${config}\n`);
   const child = new Deno.Command(path, {
     args: ["run", "--config", file],
     cwd: folder,
@@ -66,6 +67,7 @@ export class BinaryProcess implements AsyncDisposable {
   readonly #log: ProcessLog;
   #exited: Deno.CommandStatus | undefined;
   #port: number | undefined;
+  #httpPort: number | undefined;
 
   constructor(child: Deno.ChildProcess, folder: string) {
     this.pid = child.pid;
@@ -79,6 +81,12 @@ export class BinaryProcess implements AsyncDisposable {
   get port(): number {
     if (this.#port === undefined) throw new Error("it does not take beats yet");
     return this.#port;
+  }
+
+  /** Where its page, API and metrics are, on 127.0.0.1 unless the configuration says otherwise. */
+  get httpPort(): number {
+    if (this.#httpPort === undefined) throw new Error("it does not answer HTTP");
+    return this.#httpPort;
   }
 
   /** What it wrote so far, line by line. */
@@ -98,10 +106,13 @@ export class BinaryProcess implements AsyncDisposable {
     }, { timeoutMs, what });
   }
 
-  /** Waits until it takes beats and learns the port from its log. */
+  /** Waits until it takes beats and learns its ports from its log. */
   async ready(): Promise<void> {
     const line = await this.logged(/beats on \S+:\d+/);
     this.#port = Number(/beats on \S+:(\d+)/.exec(line)?.[1]);
+    // Said before the beat port, unless the HTTP port could not be opened.
+    const http = this.logs.map((each) => /metrics on http:\/\/\S+:(\d+)/.exec(each)).find((found) => found !== null);
+    if (http !== undefined) this.#httpPort = Number(http[1]);
   }
 
   /** Sends SIGTERM, as systemd does, and waits for the end. */

@@ -1,0 +1,68 @@
+import type { Agent } from "./agent.ts";
+import type { FleetEvent } from "./events.ts";
+import type { EndedSilence, Silence, StoredSilence } from "./silences.ts";
+
+/** What has changed since the changes were taken the last time. */
+export interface FleetChanges {
+  /** Rows that are new or other than before. */
+  readonly agents: readonly Agent[];
+  /** Addresses of rows that are no more. */
+  readonly forgotten: readonly string[];
+  /** What happened, in the order in which it did. */
+  readonly events: readonly FleetEvent[];
+  /** All silences there are now; undefined while these are the same. */
+  readonly silences: readonly StoredSilence[] | undefined;
+  /** Silences whose time was over. */
+  readonly ended: readonly EndedSilence[];
+}
+
+/** Gathers what is to be stored, told and logged until somebody takes it. */
+export class Changes {
+  readonly #agents = new Set<Agent>();
+  #forgotten: string[] = [];
+  #events: FleetEvent[] = [];
+  #silences: readonly StoredSilence[] | undefined;
+  #ended: EndedSilence[] = [];
+
+  /** A row is other than before. */
+  touch(agent: Agent): void {
+    this.#agents.add(agent);
+  }
+
+  /** A row is no more. */
+  forget(agent: Agent): void {
+    this.#agents.delete(agent);
+    this.#forgotten.push(agent.ip);
+  }
+
+  /** Something happened. */
+  emit(event: FleetEvent): void {
+    this.#events.push(event);
+  }
+
+  /** These are the silences now. */
+  replaceSilences(silences: readonly Silence[]): void {
+    this.#silences = silences.map(({ stored }) => stored);
+  }
+
+  /** A silence's time was over. */
+  end(ended: EndedSilence): void {
+    this.#ended.push(ended);
+  }
+
+  take(): FleetChanges {
+    const changes = {
+      agents: [...this.#agents],
+      forgotten: this.#forgotten,
+      events: this.#events,
+      silences: this.#silences,
+      ended: this.#ended,
+    };
+    this.#agents.clear();
+    this.#forgotten = [];
+    this.#events = [];
+    this.#silences = undefined;
+    this.#ended = [];
+    return changes;
+  }
+}
