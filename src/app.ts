@@ -193,7 +193,10 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     const operations = new Operations({ fleet, catalog, store, recorder, clock, log });
 
     const service = new HeartbeatService({ fleet, catalog, clock });
-    const beats = new BeatServer(service, new FaultLog(log, () => clock.monotonic()), beatServerOptions(settings));
+    const beats = new BeatServer(service, new FaultLog(log, () => clock.monotonic()), {
+      ...beatServerOptions(settings),
+      onStarved: () => http.shed(),
+    });
     beats.listen();
     lifecycle.push("beat port", () => beats.stop(DRAIN_MS));
     lifecycle.push("calls", () => broker.stopConsuming());

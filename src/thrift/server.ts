@@ -38,6 +38,8 @@ export interface BeatServerOptions {
   proxies?: AddressMatcher;
   /** The monotonic clock by which latencies are measured, ms; default that of the process. */
   now?: () => number;
+  /** Called when connections cannot be accepted, as without free file descriptors. */
+  onStarved?: () => void;
 }
 
 /** The longest time between two looks at the deadlines, ms. */
@@ -74,6 +76,7 @@ export class BeatServer {
     lost: () => this.#counters.refusals.connection_lost++,
     failed: (cause) => {
       this.#counters.acceptFailures++;
+      this.#options.onStarved();
       this.#faults.warn("beat_accept", "beat port: cannot accept connections at the moment: {cause}", { cause });
     },
   };
@@ -287,6 +290,7 @@ function defaults() {
     allow: undefined,
     proxies: LOOPBACK,
     now: () => performance.now(),
+    onStarved: () => {},
   };
 }
 
