@@ -148,10 +148,13 @@ export const SCHEMA = {
   ),
   "thrift.tls.cert": optional(
     text,
-    "File with the certificate chain of that port (PEM); read again by SIGHUP, as its key.",
-    { freeText: true },
+    "File with the certificate chain of that port (PEM); SIGHUP reads it and its key again, also under the same name.",
+    { freeText: true, live: true },
   ),
-  "thrift.tls.key": optional(text, "File with the private key of that certificate (PEM).", { freeText: true }),
+  "thrift.tls.key": optional(text, "File with the private key of that certificate (PEM).", {
+    freeText: true,
+    live: true,
+  }),
   "thrift.allow": optional(cidrs, "Address ranges from which connections to the beat port are taken; without it all."),
   "thrift.proxies": setting(
     cidrs,

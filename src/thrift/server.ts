@@ -71,6 +71,8 @@ export class BeatServer {
   #accepted = 0;
   #acceptedBefore = 0;
   #knock: Knock | undefined;
+  /** Renewals of the certificate, one after the other. */
+  #renewing: Promise<unknown> = Promise.resolve();
   readonly #doorListener: DoorListener = {
     admit: (socket) => this.#admit(socket),
     lost: () => this.#counters.refusals.connection_lost++,
@@ -157,12 +159,20 @@ export class BeatServer {
   }
 
   /**
-   * Shows another certificate from now on; connections that are there keep theirs. Without a TLS port nothing happens.
+   * Shows another certificate from now on; connections that are there keep theirs.
+   * @returns false when there is no TLS port, or it shows that one already
    * @throws Error when it is none; then the port is open with the former one
    */
-  async renew(certificate: Certificate): Promise<void> {
+  renew(certificate: Certificate): Promise<boolean> {
+    const renewed = this.#renewing.then(() => this.#renew(certificate));
+    this.#renewing = renewed.catch(() => {});
+    return renewed;
+  }
+
+  async #renew(certificate: Certificate): Promise<boolean> {
     const former = this.#options.tls;
-    if (former === undefined || this.#secure === undefined) return;
+    if (former === undefined || this.#secure === undefined) return false;
+    if (former.certificate.cert === certificate.cert && former.certificate.key === certificate.key) return false;
     const { port } = this.#secure.address;
     // To be found out before the port is closed.
     Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert: certificate.cert, key: certificate.key }).close();
@@ -170,6 +180,7 @@ export class BeatServer {
     const next = { ...former, port, certificate };
     this.#secure = this.#openSecure(next);
     this.#options.tls = next;
+    return true;
   }
 
   #openSecure(tls: NonNullable<BeatServerOptions["tls"]>): Door {
@@ -200,6 +211,7 @@ export class BeatServer {
   }
 
   async #stop(drainTimeoutMs: number): Promise<void> {
+    await this.#renewing;
     const doors = [this.#plain?.close(), this.#secure?.close()];
     this.#plain = undefined;
     this.#secure = undefined;

@@ -36,17 +36,12 @@ export class TlsBalancer implements AsyncDisposable {
     );
     await Deno.writeTextFile(
       `${folder}/haproxy.cfg`,
-      `defaults
-  mode tcp
-  timeout connect 5s
-  timeout client 80s
-  timeout server 80s
-frontend agents
-  bind 127.0.0.1:${port} ssl crt ${folder}/server.pem ca-file ${clientAuthority} verify required
-  default_backend heartbeat
-backend heartbeat
-  server one ${target.hostname}:${target.port} send-proxy-v2
-`,
+      balancerConfig({
+        bind: `127.0.0.1:${port}`,
+        certificate: `${folder}/server.pem`,
+        clientAuthority,
+        target: `${target.hostname}:${target.port}`,
+      }),
     );
     const child = new Deno.Command(HAPROXY, {
       args: ["-db", "-f", `${folder}/haproxy.cfg`],
@@ -68,6 +63,28 @@ backend heartbeat
     await this.#child.status;
     await Deno.remove(this.#folder, { recursive: true });
   }
+}
+
+/** Its configuration, as the README shows it. */
+export function balancerConfig(
+  { bind, certificate, clientAuthority, target }: {
+    bind: string;
+    certificate: string;
+    clientAuthority: string;
+    target: string;
+  },
+): string {
+  return `defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 80s
+  timeout server 80s
+frontend agents
+  bind ${bind} ssl crt ${certificate} ca-file ${clientAuthority} verify required
+  default_backend heartbeat
+backend heartbeat
+  server one ${target} send-proxy-v2
+`;
 }
 
 async function takesConnections(port: number): Promise<boolean> {
