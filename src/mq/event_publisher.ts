@@ -4,7 +4,7 @@ import { groupByKind } from "../events/grouping.ts";
 import { eventRow } from "../events/row.ts";
 import { type Delivery, type EventSink, MAX_ROWS } from "../events/sink.ts";
 import type { FleetEvent } from "../fleet/events.ts";
-import type { Broker } from "./broker.ts";
+import { type Broker, isConnected } from "./broker.ts";
 import { explainFault, messageSizeLimit } from "./faults.ts";
 import { declareExchange } from "./topology.ts";
 
@@ -61,7 +61,7 @@ export class EventPublisher implements EventSink {
       return { outcome: "too_large", fault: `${content.length} bytes are too many for one message` };
     }
     // The broker connection tells the log itself when it is down.
-    if (this.#options.broker.state.name !== "up") return { outcome: "away", afterMs: RECONNECT_MS };
+    if (!isConnected(this.#options.broker.state)) return { outcome: "away", afterMs: RECONNECT_MS };
     try {
       return await this.#publish(content, signal);
     } catch (cause) {
