@@ -51,6 +51,16 @@ export class Bystanders implements AsyncDisposable {
     return new Bystanders(peer, address);
   }
 
+  /** Waits until both were answered a few times more. */
+  async beatsOn(): Promise<void> {
+    const wanted = [this.#agent, this.#module].map(({ answerMs }) => answerMs.length + 5);
+    const isOn = () =>
+      [this.#agent, this.#module].every(({ answerMs, faults }, i) =>
+        faults.length > 0 || answerMs.length >= wanted[i]!
+      );
+    await waitFor(isOn, { timeoutMs: 30_000, what: "more answers to the well-behaved" });
+  }
+
   /**
    * Fails unless every call so far was answered rightly and in time, and prints how long that took.
    * @param what under which attack
