@@ -20,6 +20,11 @@ const RECONNECT_MS = 1_000;
 const CONFIRM_MS = 30_000;
 /** How often a message is published that the broker does not confirm. */
 const MAX_TRIES = 3;
+/**
+ * How long it is tried beyond that, ms: a quorum queue takes nothing while its nodes choose another leader, which takes
+ * seconds, and a node that comes back a minute.
+ */
+const PATIENCE_MS = 60_000;
 
 /** What the publisher needs. */
 export interface EventPublisherOptions {
@@ -30,6 +35,10 @@ export interface EventPublisherOptions {
   readonly maxQueued?: number;
   /** How long the broker may take to open a channel where there is none, and to confirm a message, ms; 30 s. */
   readonly confirmMs?: number;
+  /** For how long after its last confirm the broker may take nothing before messages are given up, ms; 60 s. */
+  readonly patienceMs?: number;
+  /** The monotonic clock, ms; default that of the process. */
+  readonly now?: () => number;
 }
 
 /**
@@ -44,6 +53,8 @@ export class EventPublisher implements EventSink {
   #limit = MAX_BYTES;
   /** How often in a row the broker did not confirm. */
   #tries = 0;
+  /** Since when it has confirmed nothing, monotonic ms. */
+  #notTakenSinceMs: number | undefined;
 
   constructor(options: EventPublisherOptions) {
     this.#options = options;
@@ -112,6 +123,7 @@ export class EventPublisher implements EventSink {
     switch (ending) {
       case "confirmed":
         this.#tries = 0;
+        this.#notTakenSinceMs = undefined;
         return { outcome: "delivered" };
       case "nacked":
         return this.#notTaken("RabbitMQ did not take a message, as when a queue that is bound to it is full");
@@ -125,7 +137,9 @@ export class EventPublisher implements EventSink {
 
   /** One queue that cannot take a message must not keep it, and all that follow, from the others for ever. */
   #notTaken(fault: string): Delivery {
-    if (++this.#tries < MAX_TRIES) return { outcome: "retry", fault };
+    const { patienceMs = PATIENCE_MS, now = () => performance.now() } = this.#options;
+    this.#notTakenSinceMs ??= now();
+    if (++this.#tries < MAX_TRIES || now() - this.#notTakenSinceMs < patienceMs) return { outcome: "retry", fault };
     this.#tries = 0;
     return { outcome: "refused", fault };
   }
