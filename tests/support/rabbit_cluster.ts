@@ -22,7 +22,7 @@ export class RabbitCluster implements AsyncDisposable {
     const starts = await Promise.allSettled(ports.map((port) => startRabbit({ config, cluster: { ...common, port } })));
     const nodes = starts.flatMap((start) => start.status === "fulfilled" ? [start.value] : []);
     const cluster = new RabbitCluster(nodes);
-    if (nodes.length === ports.length) return cluster;
+    if (nodes.length === ports.length) return await cluster.#formed();
     await cluster[Symbol.asyncDispose]();
     throw new AggregateError(
       starts.flatMap((start) => start.status === "rejected" ? [start.reason] : []),
@@ -42,6 +42,16 @@ export class RabbitCluster implements AsyncDisposable {
     const { user, password } = this.node(0);
     return `mq.ip = ${this.nodes.map(({ host, port }) => `${host}:${port}`).join(",")}\n` +
       `mq.user = ${user}\nmq.password = ${password}\n`;
+  }
+
+  async #formed(): Promise<this> {
+    try {
+      await this.node(0).rabbitmqctl(["await_online_nodes", String(this.nodes.length), "--timeout", "20"]);
+      return this;
+    } catch (cause) {
+      await this[Symbol.asyncDispose]();
+      throw cause;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
