@@ -454,6 +454,8 @@ ensure() {
       chromium) command -v chromium >/dev/null || packages+=(chromium) ;;
       chinese-font) has_chinese_font || packages+=(fonts-wqy-microhei) ;;
       promtool) command -v promtool >/dev/null || packages+=(prometheus) ;;
+      haproxy) [ -x /usr/sbin/haproxy ] || packages+=(haproxy) ;;
+      faketime) command -v faketime >/dev/null || packages+=(faketime) ;;
       systemd-analyze) command -v systemd-analyze >/dev/null || packages+=(systemd) ;;
     esac
   done
@@ -508,7 +510,7 @@ step() {
 
 test_all() {
   cd "$ROOT"
-  ensure rabbitmq zookeeper java systemd-analyze chromium chinese-font promtool
+  ensure rabbitmq zookeeper java systemd-analyze chromium chinese-font promtool haproxy faketime
   lock_toolchain
   find_development_deno
   unlock_toolchain

@@ -286,6 +286,7 @@ export const en = {
   "health.mq.up": "up",
   "health.mq.connecting": "connecting",
   "health.mq.down": "down",
+  "health.mq.waiting": "queue away",
   "health.zookeeper.registered": "registered",
   "health.zookeeper.down": "down",
   "health.zookeeper.off": "stopped",

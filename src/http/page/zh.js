@@ -268,6 +268,7 @@ export const zh = {
   "health.mq.up": "正常",
   "health.mq.connecting": "连接中",
   "health.mq.down": "断开",
+  "health.mq.waiting": "队列不可达",
   "health.zookeeper.registered": "已注册",
   "health.zookeeper.down": "断开",
   "health.zookeeper.off": "已停止",

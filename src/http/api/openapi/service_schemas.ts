@@ -16,7 +16,12 @@ import {
 } from "./schema.ts";
 
 const MQ: Properties = {
-  state: word("RabbitMQ connection.", ["connecting", "up", "down"]),
+  state: word("RabbitMQ connection; waiting: there is one, but the queue of calls cannot be reached.", [
+    "connecting",
+    "up",
+    "waiting",
+    "down",
+  ]),
   since: time("Since when"),
   fault: orNull(text("What went wrong.")),
 };

@@ -1,0 +1,27 @@
+import { startRabbit } from "../support/rabbitmq.ts";
+import { fuzzBeatPort } from "./beat_port.ts";
+import { fuzzBodies } from "./bodies.ts";
+import { manyAddresses, oneAddress } from "./connections.ts";
+import { forgedAgents } from "./forged_agents.ts";
+import { fuzzHttp } from "./http_api.ts";
+import { slowBeats, slowRequests } from "./slow_peers.ts";
+import type { Attack } from "./stage.ts";
+
+/** In the order in which they run. */
+const ATTACKS: Readonly<Record<string, Attack>> = {
+  "the beat port, fuzzed": fuzzBeatPort,
+  "bodies on the bus, fuzzed": fuzzBodies,
+  "the HTTP port, fuzzed": fuzzHttp,
+  "calls that come a byte a second": slowBeats,
+  "requests that do not end": slowRequests,
+  "20,000 connections from one address": oneAddress,
+  "20,000 connections from many addresses": manyAddresses,
+  "forged agents": forgedAgents,
+};
+
+Deno.test("elves-heartbeat serves others while it is attacked", async (t) => {
+  await using rabbit = await startRabbit();
+  for (const [name, attack] of Object.entries(ATTACKS).filter(([each]) => each.includes(Deno.env.get("ONLY") ?? ""))) {
+    await t.step(name, () => attack({ rabbit }));
+  }
+});
