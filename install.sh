@@ -69,9 +69,12 @@ refuse() {
 
 TEMPORARY=()
 TICKER=
+BESIDE=
 
 cleanup() {
   [ -z "$TICKER" ] || kill "$TICKER" 2>/dev/null || true
+  # Bash has what runs in the background ignore Ctrl-C.
+  [ -z "$BESIDE" ] || { pkill -P "$BESIDE" || kill "$BESIDE"; } 2>/dev/null || true
   [ ${#TEMPORARY[@]} -eq 0 ] || rm -rf "${TEMPORARY[@]}"
 }
 trap cleanup EXIT
@@ -527,23 +530,24 @@ test_all() {
 # Most tests wait for servers and for time to pass: two runs side by side take little more than the longer one. What the
 # second one writes is shown when the first has ended.
 run_tests() {
-  local rest reports second
+  local rest reports
   temp_dir "${TMPDIR:-/tmp}"
   reports=$TEMP_DIR
   mapfile -t rest < <(find tests -mindepth 1 -maxdepth 1 ! -name e2e ! -name bench ! -name demo ! -name soak | sort)
   test_run "$reports/rest" "${rest[@]}" >"$reports/rest.log" 2>&1 &
-  second=$!
+  BESIDE=$!
   say ""
   say "== deno test tests/e2e, and beside it all other tests"
   test_run "$reports/e2e" tests/e2e
   count_tests "$reports/e2e"
   say ""
   say "== deno test ${rest[*]}"
-  while kill -0 $second 2>/dev/null; do
+  while kill -0 "$BESIDE" 2>/dev/null; do
     say "... still running"
     sleep 20
   done
-  wait $second || true
+  wait "$BESIDE" || true
+  BESIDE=
   cat "$reports/rest.log"
   count_tests "$reports/rest"
 }
