@@ -59,8 +59,9 @@ Deno.test("apps: a held catalog is explained, compared and accepted, and one can
   await visit.shows(".diff", "app1 1.0.1 20 agents less: 10.0.0.0");
   await visit.shows(".diff", "app1 1.0.2 2 agents more: 10.0.0.0 10.0.0.1");
   await visit.page.waitForFunction(() => {
-    const { bottom = Infinity } = document.querySelector(".diff")?.getBoundingClientRect() ?? {};
-    return bottom <= innerHeight;
+    const { top = 0, bottom = 0 } = document.querySelector(".diff")?.getBoundingClientRect() ?? {};
+    const bar = document.querySelector(".top")?.getBoundingClientRect().bottom ?? Infinity;
+    return top >= bar && bottom <= innerHeight;
   });
   await visit.page.click(".banner >> text=Accept…");
   await visit.shows("dialog", "delete every app that it no longer names");
