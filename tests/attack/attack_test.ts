@@ -1,6 +1,7 @@
 import { startRabbit } from "../support/rabbitmq.ts";
 import { fuzzBeatPort } from "./beat_port.ts";
 import { fuzzBodies } from "./bodies.ts";
+import { catalogBombs } from "./catalog_bombs.ts";
 import { manyAddresses, oneAddress } from "./connections.ts";
 import { forgedAgents } from "./forged_agents.ts";
 import { fuzzHttp } from "./http_api.ts";
@@ -17,6 +18,7 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
   "20,000 connections from one address": oneAddress,
   "20,000 connections from many addresses": manyAddresses,
   "forged agents": forgedAgents,
+  "catalog bombs": catalogBombs,
 };
 
 Deno.test("elves-heartbeat serves others while it is attacked", async (t) => {
