@@ -5,6 +5,8 @@ import { catalogBombs } from "./catalog_bombs.ts";
 import { manyAddresses, oneAddress } from "./connections.ts";
 import { forgedAgents } from "./forged_agents.ts";
 import { fuzzHttp } from "./http_api.ts";
+import { guessedTokens, injectedText, manyStreams } from "./http_tricks.ts";
+import { prototypeNames } from "./prototype_names.ts";
 import { slowBeats, slowRequests } from "./slow_peers.ts";
 import type { Attack } from "./stage.ts";
 
@@ -19,6 +21,10 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
   "20,000 connections from many addresses": manyAddresses,
   "forged agents": forgedAgents,
   "catalog bombs": catalogBombs,
+  "guessed tokens and forged cookies": guessedTokens,
+  "text with line ends, headers and markup": injectedText,
+  "1,001 streams": manyStreams,
+  "names of prototypes": prototypeNames,
 };
 
 Deno.test("elves-heartbeat serves others while it is attacked", async (t) => {
