@@ -14,6 +14,9 @@ const OWN: Entry = { app: "app1", version: "1.0.1", agentList: ["192.0.2.1"] };
 /** The most memory that a list may leave the service with, bytes; before the sets were shared, one took 1.5 GB. */
 const MAX_RESIDENT = 700 * 2 ** 20;
 
+/** How many large lists come at once. */
+const BURST = 5;
+
 /** Lists that are large in one way each, and the address and app by which it is seen that one is in force. */
 const BOMBS: Readonly<Record<string, { list: () => Entry[]; ip: string; app: string; version: string }>> = {
   "all kinds of sets": { list: manySets, ip: "10.0.0.1", app: "kinds", version: "1" },
@@ -70,6 +73,17 @@ export async function catalogBombs({ rabbit }: Stage): Promise<void> {
     print(`${what}: in force after ${Math.round(performance.now() - begun)} ms, ${Math.round(resident / 2 ** 20)} MiB`);
     assert.ok(resident < MAX_RESIDENT, `${resident} bytes with ${what}`);
   }
+  // All at once, and a small one behind them, which counts.
+  const large = JSON.stringify([OWN, { app: "large", version: "3", agentList: addresses(250_000) }]);
+  for (let i = 0; i < BURST; i++) await supervisor.publish(cast(large));
+  await supervisor.cast([OWN, { app: "small", version: "1", agentList: ["10.0.0.1"] }]);
+  await waitFor(async () => (await toldApps(service, "10.0.0.1")).small === "1", {
+    timeoutMs: 60_000,
+    what: "the last",
+  });
+  const resident = await residentBytes(service.pid);
+  print(`${BURST} catalogs of 250,000 agents at once: ${Math.round(resident / 2 ** 20)} MiB`);
+  assert.ok(resident < 2 * MAX_RESIDENT, `${resident} bytes`);
   await bystanders.served("catalogs that take much to read");
   assert.equal(service.logs.filter((line) => line.includes("a message is ignored")).length, 1);
   assert.deepEqual(service.logs.filter((line) => /mq: no connection|a fault in/.test(line)), []);
