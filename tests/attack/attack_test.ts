@@ -27,9 +27,12 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
   "names of prototypes": prototypeNames,
 };
 
+/** For work on one of them: ATTACK_ONLY has a part of its name. */
+const ONLY = Deno.env.get("ATTACK_ONLY") ?? "";
+
 Deno.test("elves-heartbeat serves others while it is attacked", async (t) => {
   await using rabbit = await startRabbit();
-  for (const [name, attack] of Object.entries(ATTACKS).filter(([each]) => each.includes(Deno.env.get("ONLY") ?? ""))) {
-    await t.step(name, () => attack({ rabbit }));
+  for (const [name, attack] of Object.entries(ATTACKS)) {
+    if (name.includes(ONLY)) await t.step(name, () => attack({ rabbit }));
   }
 });
