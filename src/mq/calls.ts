@@ -11,6 +11,12 @@ import { type Action, ACTIONS, type MqStats } from "./stats.ts";
 /** How long peers wait for an answer, ms. */
 const CALLER_PATIENCE_MS = 5_000;
 
+/**
+ * Above this a message waits until those before it are handled, bytes. Parsed it takes ten times as much memory: twelve
+ * catalogs of 35 MiB at a time took 2.7 GB, and all of them together kept callers waiting for longer than they do.
+ */
+const LARGE_BYTES = 1024 * 1024;
+
 /** What the handling of messages needs. */
 export interface CallsOptions {
   readonly actions: Actions;
@@ -33,6 +39,9 @@ type Refused = Extract<Parsed, { kind: "refused" }>;
 /** Handles the messages of the module queue: one answer for every call that says where to. */
 export class Calls {
   readonly #options: CallsOptions;
+  /** How many messages have their turn or wait for it. */
+  #turns = 0;
+  #lastTurn: Promise<void> = Promise.resolve();
 
   constructor(options: CallsOptions) {
     this.#options = options;
@@ -41,7 +50,25 @@ export class Calls {
   /** Handles one message; never throws or rejects. Messages that are answered at once are answered synchronously. */
   handle(message: ConsumeMessage): void | Promise<void> {
     const deadlineMs = this.#options.now() + CALLER_PATIENCE_MS;
-    const parsed = parseRequest(message.content, message.properties, this.#options.maxBodyBytes);
+    const { content, properties } = message;
+    const { maxBodyBytes } = this.#options;
+    const read = () => parseRequest(content, properties, maxBodyBytes);
+    // What is too large is not parsed, and refused at once.
+    const isLarge = content.length > LARGE_BYTES && content.length <= maxBodyBytes;
+    if (isLarge) return this.#inTurn(() => this.#handle(read(), deadlineMs));
+    const parsed = read();
+    // A large catalog that came before this one must not replace it.
+    if (this.#turns > 0 && isCatalog(parsed)) return this.#inTurn(() => this.#handle(parsed, deadlineMs));
+    return this.#handle(parsed, deadlineMs);
+  }
+
+  #inTurn(job: () => void | Promise<void>): Promise<void> {
+    this.#turns++;
+    this.#lastTurn = this.#lastTurn.then(job).finally(() => this.#turns--);
+    return this.#lastTurn;
+  }
+
+  #handle(parsed: Parsed, deadlineMs: number): void | Promise<void> {
     switch (parsed.kind) {
       case "call":
         return this.#call(parsed, deadlineMs);
@@ -143,6 +170,10 @@ export class Calls {
       (cause) => faults.error("mq.updateAppInfo", "mq: updateAppInfo failed: {cause}", { cause }),
     );
   }
+}
+
+function isCatalog(parsed: Parsed): boolean {
+  return parsed.kind === "cast" || (parsed.kind === "call" && parsed.action === "updateAppInfo");
 }
 
 /** The actions whose answers are about who is there. */

@@ -14,7 +14,7 @@ export interface FuzzOptions<T> {
 
 /**
  * Tries random cases until the time is over. A fault is reported with its seed, path and smallest case; the environment
- * variable ATTACK_SEED makes the same cases again.
+ * variable ATTACK_SEED makes the same cases again, ATTACK_SECONDS gives it another time.
  * @throws what fast-check says of the first case for which `check` throws
  */
 export async function fuzz<T>(
@@ -22,6 +22,7 @@ export async function fuzz<T>(
   { cases, check }: { cases: fc.Arbitrary<T>; check: (value: T) => void | Promise<void> },
   { seconds, found = [] }: FuzzOptions<T>,
 ): Promise<void> {
+  const limit = Number(Deno.env.get("ATTACK_SECONDS") ?? seconds);
   const seed = Number(Deno.env.get("ATTACK_SEED") ?? crypto.getRandomValues(new Uint32Array(1))[0]) | 0;
   let tried = 0;
   const property = fc.asyncProperty(cases, async (value) => {
@@ -31,10 +32,10 @@ export async function fuzz<T>(
   await fc.assert(property, {
     seed,
     numRuns: ENDLESS,
-    interruptAfterTimeLimit: seconds * 1_000,
+    interruptAfterTimeLimit: limit * 1_000,
     examples: found.map((value): [T] => [value]),
   });
-  print(`${what}: ${tried} cases in ${seconds} s, ATTACK_SEED=${seed}`);
+  print(`${what}: ${tried} cases in ${limit} s, ATTACK_SEED=${seed}`);
 }
 
 /** Names that are something else in a JavaScript object. */

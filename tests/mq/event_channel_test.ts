@@ -12,9 +12,7 @@ class ScriptedChannel extends EventEmitter {
   readonly #closesWhenReady: boolean;
   readonly #takes: () => boolean;
 
-  constructor(
-    { closesWhenReady = false, takes = () => true }: { closesWhenReady?: boolean; takes?: () => boolean } = {},
-  ) {
+  constructor({ closesWhenReady = false, takes = (): boolean => true } = {}) {
     super();
     this.#closesWhenReady = closesWhenReady;
     this.#takes = takes;
@@ -84,7 +82,7 @@ Deno.test("EventPublisher gives up on a channel that is not opened in time, and 
 
 Deno.test("EventPublisher tries a message for a minute that a queue does not take, and each later one three times", async () => {
   let nowMs = 0;
-  let takes: boolean = false;
+  let takes = false;
   const broker = brokerOf(Promise.resolve(new ScriptedChannel({ takes: () => takes })));
   const publisher = new EventPublisher({ broker, exchange: "elves", now: () => nowMs });
   const outcome = async () => (await publisher.deliver(eventsOf(1), never)).outcome;

@@ -23,14 +23,24 @@ export function now(): Moment {
   return { monotonic: performance.now(), wall: Date.now() };
 }
 
+/** How many acknowledged beats of an agent are remembered, for a crash. */
+const REMEMBERED = 8;
+/** What a crash may cost, ms. */
+const LOSS_MS = 1_000;
+
 /** What is known about one agent. */
 class Known {
-  /** When the newest acknowledged beat was sent: the service has it no older than this. */
-  sure: Moment | undefined;
+  /** Its last acknowledged beats. */
+  readonly acknowledged: { readonly sent: Moment; readonly answered: Moment }[] = [];
   /** When the newest beat ended, acknowledged or not: the service has none that is younger. */
   possible: Moment | undefined;
   /** When the beat was sent that is under way. */
   underWay: Moment | undefined;
+
+  /** When the newest acknowledged beat was sent: the service has it no older than this. */
+  get sure(): Moment | undefined {
+    return this.acknowledged.at(-1)?.sent;
+  }
 }
 
 /**
@@ -40,6 +50,8 @@ class Known {
 export class Oracle {
   /** Everything that was wrong. */
   readonly faults: string[] = [];
+  /** How often a state was wrong, and how often a beat was gone that was acknowledged. */
+  readonly wrong = { states: 0, lostBeats: 0 };
   /** Beats that were sent, acknowledged and left without an answer. */
   readonly beats = { sent: 0, acknowledged: 0, failed: 0 };
   /** How many rows were judged. */
@@ -60,9 +72,11 @@ export class Oracle {
   ended(ip: string, { acknowledged }: { acknowledged: boolean }): void {
     const known = this.#known(ip);
     this.beats[acknowledged ? "acknowledged" : "failed"]++;
-    if (acknowledged && known.underWay !== undefined) known.sure = known.underWay;
+    const answered = now();
+    if (acknowledged && known.underWay !== undefined) known.acknowledged.push({ sent: known.underWay, answered });
+    if (known.acknowledged.length > REMEMBERED) known.acknowledged.shift();
     known.underWay = undefined;
-    const { monotonic, wall } = now();
+    const { monotonic, wall } = answered;
     const laterMs = acknowledged ? 0 : ON_ITS_WAY_MS;
     known.possible = { monotonic: monotonic + laterMs, wall: wall + laterMs };
   }
@@ -72,13 +86,21 @@ export class Oracle {
     this.#heldUntilMs = performance.now() + forMs;
   }
 
+  /** The service died without notice: what it acknowledged in its last second may be gone. */
+  crashed(): void {
+    const until = performance.now() - LOSS_MS;
+    for (const { acknowledged } of this.#agents.values()) {
+      while ((acknowledged.at(-1)?.answered.monotonic ?? 0) > until) acknowledged.pop();
+    }
+  }
+
   /**
    * Compares a list that was asked for and answered at these moments with what must be.
    * @param wallStepMs by how much the service's wall clock differs from ours; undefined when it is not known
    */
   judge(
     rows: readonly ListedAgent[],
-    { asked, answered, wallStepMs = 0 }: { asked: Moment; answered: Moment; wallStepMs?: number | undefined },
+    { asked, answered, wallStepMs }: { asked: Moment; answered: Moment; wallStepMs: number | undefined },
   ): void {
     const listed = new Map(rows.map((row) => [row.ip, row]));
     for (const [ip, known] of this.#agents) {
@@ -88,17 +110,20 @@ export class Oracle {
       // What is acknowledged after the question may not be in the answer yet; the beat before it was.
       if (row === undefined) {
         if (sure !== undefined && (known.possible?.monotonic ?? Infinity) < asked.monotonic) {
-          this.faults.push(`${ip} is not listed`);
+          this.#lost(`${ip} is not listed`);
         }
         continue;
       }
-      const fault = this.#stateFault(row, known, { asked, answered }) ?? seenFault(row, known, { asked, wallStepMs });
-      if (fault !== undefined) this.faults.push(`${ip} ${fault}`);
+      const stateFault = this.#stateFault(row, known, { asked, answered });
+      if (stateFault !== undefined) this.#wrongState(`${ip} ${stateFault}`);
+      const seenFault = seenFaultOf(row, known, { asked, wallStepMs });
+      if (seenFault !== undefined) this.#lost(`${ip} ${seenFault}`);
     }
+    for (const ip of this.#lingering(rows, asked.monotonic)) this.#wrongState(`${ip} is not called offline`);
   }
 
   /** Whether it must be listed as offline, whatever the network did. */
-  isGone(ip: string, atMs = performance.now()): boolean {
+  #isGone(ip: string, atMs: number): boolean {
     const { possible, underWay } = this.#known(ip);
     if (underWay !== undefined || possible === undefined) return false;
     return atMs > Math.max(possible.monotonic + this.#timeoutMs, this.#heldUntilMs) + LATE_MS;
@@ -123,14 +148,24 @@ export class Oracle {
     return known;
   }
 
+  #wrongState(fault: string): void {
+    this.wrong.states++;
+    this.faults.push(fault);
+  }
+
+  #lost(fault: string): void {
+    this.wrong.lostBeats++;
+    this.faults.push(fault);
+  }
+
   /** Says who must be offline by now and is not. */
-  lingering(rows: readonly ListedAgent[], askedMs: number): string[] {
-    return rows.filter(({ ip, state }) => state !== "offline" && this.isGone(ip, askedMs)).map(({ ip }) => ip);
+  #lingering(rows: readonly ListedAgent[], askedMs: number): string[] {
+    return rows.filter(({ ip, state }) => state !== "offline" && this.#isGone(ip, askedMs)).map(({ ip }) => ip);
   }
 }
 
 /** No acknowledged beat may be lost, and none invented. */
-function seenFault(
+function seenFaultOf(
   { last_hb_ms }: ListedAgent,
   { sure, possible, underWay }: Known,
   { asked, wallStepMs }: { asked: Moment; wallStepMs: number | undefined },
