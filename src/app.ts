@@ -32,7 +32,14 @@ import { Broker } from "./mq/broker.ts";
 import { EventPublisher } from "./mq/event_publisher.ts";
 import { Supervisor } from "./mq/supervisor.ts";
 import { Operations } from "./operations.ts";
-import { accessSettings, beatServerOptions, brokerSettings, fleetOptions, sourceText } from "./options.ts";
+import {
+  accessSettings,
+  beatCertificate,
+  beatServerOptions,
+  brokerSettings,
+  fleetOptions,
+  sourceText,
+} from "./options.ts";
 import { Recorder } from "./recorder.ts";
 import { Slices } from "./slices.ts";
 import { Status } from "./status.ts";
@@ -224,7 +231,10 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     const operations = new Operations({ fleet, catalog, store, recorder, clock, log, cluster });
 
     const service = new HeartbeatService({ fleet, catalog, clock });
-    const beats = new BeatServer(service, new FaultLog(log, () => clock.monotonic()), beatServerOptions(settings));
+    const beats = new BeatServer(service, new FaultLog(log, () => clock.monotonic()), {
+      ...beatServerOptions(settings),
+      onStarved: () => http.shed(),
+    });
     beats.listen();
     lifecycle.push("beat port", () => beats.stop(DRAIN_MS));
     lifecycle.push("calls", () => broker.stopConsuming());
@@ -282,6 +292,9 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       source: sourceText(settings),
       mode: settings["auth.mode"],
     });
+    if (beats.tlsAddress !== undefined) {
+      log.info(`beats over TLS on ${beats.tlsAddress.hostname}:${beats.tlsAddress.port}`);
+    }
     log.info(`beats on ${beatAddress.hostname}:${beatAddress.port}`);
     return {
       ...{
@@ -306,6 +319,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       reload(next: Settings) {
         current = reload({ before: current, next }, { log, fleet, catalog, operations });
         if (access.reconfigure(accessSettings(current))) stream.disconnect();
+        void renewCertificate(current, { beats, log });
       },
       stop: () => lifecycle.close(),
     };
@@ -374,4 +388,21 @@ function reload(
   if (changes.length === 0) log.info("reload: nothing has changed");
   operations.reloaded(changes, "local");
   return after;
+}
+
+/** The files may have others in them under the same names. */
+async function renewCertificate(
+  settings: Settings,
+  { beats, log }: Pick<App, "beats"> & { log: Logger },
+): Promise<void> {
+  try {
+    const certificate = beatCertificate(settings);
+    if (certificate === undefined || !await beats.renew(certificate)) return;
+    log.info("reload: the beat port over TLS has another certificate");
+  } catch (cause) {
+    log.error("reload: the certificate in {file} cannot be used, the former one stays: {cause}", {
+      file: settings["thrift.tls.cert"],
+      cause,
+    });
+  }
 }

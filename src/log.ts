@@ -8,6 +8,7 @@ import {
   type LogRecord,
   resetSync,
 } from "@logtape/logtape";
+import { plainJson } from "./quoted.ts";
 
 export type { Logger, LogLevel };
 
@@ -68,9 +69,9 @@ function formatter({ format, journal }: LogOptions): (record: LogRecord) => stri
   return journal ? (record) => `<${JOURNAL_PRIORITY[record.level]}>${text(record)}` : text;
 }
 
-/** Text as it is, or quoted where it could otherwise pass for a log line of its own. */
+/** Text as it is, or quoted where it could otherwise pass for a log line of its own, or make one read otherwise. */
 function oneLine(text: string): string {
-  return /[\p{Cc}\u2028\u2029]/u.test(text) ? JSON.stringify(text) : text;
+  return /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u.test(text) ? plainJson(text) ?? "" : text;
 }
 
 function isError(value: unknown): value is Error {

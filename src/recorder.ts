@@ -15,6 +15,8 @@ const STORE_PATIENCE_MS = 5_000;
 const NAMED_AGENTS = 5;
 /** A beat interval above this share of agent.timeout leaves too little room for a lost beat. */
 const INTERVAL_SHARE = 1 / 3;
+/** The mean moves with every beat. Near the limit it is told once: only below this share of it all is well again. */
+const CLEARLY = 0.9;
 
 /** A catalog as it is stored. */
 export interface CatalogRecord {
@@ -181,16 +183,17 @@ export class Recorder {
 
   #checkInterval(): void {
     const { fleet, log, timeoutMs } = this.#options;
-    const intervalMs = fleet.beatIntervalMs;
-    const tooLong = intervalMs !== undefined && intervalMs > timeoutMs() * INTERVAL_SHARE;
-    if (tooLong && !this.#warnedInterval) {
+    const intervalMs = fleet.beatIntervalMs ?? 0;
+    const limitMs = timeoutMs() * INTERVAL_SHARE;
+    if (intervalMs > limitMs && !this.#warnedInterval) {
+      this.#warnedInterval = true;
       log.warn(
         "agents: they beat every {seconds} s on average, more than a third of agent.timeout ({timeout} s): few lost beats " +
           "make one offline; raise agent.timeout",
         { seconds: Math.round(intervalMs / 1000), timeout: timeoutMs() / 1000 },
       );
     }
-    this.#warnedInterval = tooLong;
+    if (intervalMs < limitMs * CLEARLY) this.#warnedInterval = false;
   }
 
   #observe(events: readonly FleetEvent[], { wall }: Instant): void {

@@ -59,6 +59,9 @@ export interface Summary {
   readonly instance: string;
   readonly version: string;
   readonly commit: string;
+  /** Version of the runtime. */
+  readonly deno: string;
+  /** Where the runtime comes from. */
   readonly runtime: string;
   readonly started_at: Time;
   readonly now: Time;
@@ -84,6 +87,8 @@ export interface Summary {
     readonly on: boolean;
     readonly since: Time | null;
     readonly silent: number;
+    /** Of how many, as the guard counts. */
+    readonly agents: number;
     readonly held: number;
     /** When it ends at the latest. */
     readonly ends_by: Time | null;
@@ -148,7 +153,16 @@ export class Status {
     const nowMs = clock.wall();
     const { version, commit, runtime } = build;
     return {
-      ...{ instance, version, commit, runtime, started_at: startedAt, now: time(nowMs), now_ms: Math.floor(nowMs) },
+      ...{
+        instance,
+        version,
+        commit,
+        deno: Deno.version.deno,
+        runtime,
+        started_at: startedAt,
+        now: time(nowMs),
+        now_ms: Math.floor(nowMs),
+      },
       ...this.#fleet(),
       beats: { total: beats.stats.beats, per_second: rounded(beatsPerSecond(), 2) },
       timeout_seconds: timeoutMs() / 1000,
@@ -193,7 +207,7 @@ export class Status {
     const { fleet } = this.#parts;
     const now = this.#now();
     const { online, suspect, offline } = fleet.counts(now);
-    const { guardSinceMs, guardEndsByMs, graceUntilMs, silent, held } = fleet.status(now);
+    const { guardSinceMs, guardEndsByMs, graceUntilMs, silent, agents, held } = fleet.status(now);
     const wall = (monotonic: number) => time(now.wall + monotonic - now.monotonic);
     return {
       agents: {
@@ -207,6 +221,7 @@ export class Status {
         on: guardSinceMs !== undefined,
         since: guardSinceMs === undefined ? null : wall(guardSinceMs),
         silent,
+        agents,
         held,
         ends_by: guardEndsByMs === undefined ? null : wall(guardEndsByMs),
       },

@@ -1,76 +1,95 @@
+/** One version of one app. Within a catalog each is one object. */
+export interface AppVersion {
+  readonly app: string;
+  readonly version: string;
+}
+
+/**
+ * How many bytes of replies the sets of one catalog may still keep. Names have 255 characters, and 20,000 agents with a
+ * hundred apps each would keep a gigabyte of them.
+ */
+export interface ReplyMemory {
+  bytesLeft: number;
+}
+
+/** How many bytes of replies a catalog keeps: 100,000 agents with ten apps, all different, take a third of it. */
+export const REPLY_MEMORY_BYTES = 128 * 1024 * 1024;
+
 const encoder = new TextEncoder();
+
+/** App name to version, as much of a map as is needed, in the order of names. It takes a word for each app. */
+class Apps implements Iterable<[app: string, version: string]> {
+  readonly #sorted: readonly AppVersion[];
+
+  constructor(sorted: readonly AppVersion[]) {
+    this.#sorted = sorted;
+  }
+
+  get size(): number {
+    return this.#sorted.length;
+  }
+
+  get(app: string): string | undefined {
+    let first = 0;
+    let end = this.#sorted.length;
+    while (first < end) {
+      const middle = first + end >>> 1;
+      const found = this.#sorted[middle]!;
+      if (found.app === app) return found.version;
+      if (found.app < app) first = middle + 1;
+      else end = middle;
+    }
+    return undefined;
+  }
+
+  has(app: string): boolean {
+    return this.get(app) !== undefined;
+  }
+
+  *[Symbol.iterator](): Generator<[app: string, version: string], void, void> {
+    for (const { app, version } of this.#sorted) yield [app, version];
+  }
+}
 
 /**
  * The apps that one agent may run. Agents that may run the same share one set, and with it one ready reply, so that a
  * beat is answered without putting any JSON together.
- *
- * A set holds what it adds to a smaller one, and the map of all its apps is made when it is asked for: with a whole map
- * in each set on the way, one agent with 20,000 apps took more memory than there is.
  */
 export class AppSet {
-  readonly #own: ReadonlyMap<string, string>;
-  readonly #base: AppSet | undefined;
-  #apps: ReadonlyMap<string, string> | undefined;
-  #larger: Map<string, AppSet> | undefined;
-  #json: string | undefined;
+  /** App name to version. */
+  readonly apps: Apps;
+  /** The same, in the order of names. */
+  readonly sorted: readonly AppVersion[];
+  readonly #memory: ReplyMemory;
   #reply: Uint8Array | undefined;
 
-  /**
-   * @param own app name to version
-   * @param base the set to which these are added
-   */
-  constructor(own: ReadonlyMap<string, string>, base?: AppSet) {
-    this.#own = own;
-    this.#base = base;
-  }
-
-  /** App name to version. */
-  get apps(): ReadonlyMap<string, string> {
-    this.#apps ??= this.#base === undefined ? this.#own : this.#merged();
-    return this.#apps;
+  /** @param sorted each app once, in the order of names */
+  constructor(sorted: readonly AppVersion[], memory: ReplyMemory) {
+    this.sorted = sorted;
+    this.apps = new Apps(sorted);
+    this.#memory = memory;
   }
 
   /** The text of a JSON object, app name to version, in the order of names; equal sets have equal texts. */
   get json(): string {
-    this.#json ??= jsonObject([...this.apps].sort(([a], [b]) => a < b ? -1 : 1));
-    return this.#json;
+    // Not by way of an object: a key such as `__proto__` or `1` would be lost or moved in one.
+    return `{${this.sorted.map(({ app, version }) => `${JSON.stringify(app)}:${JSON.stringify(version)}`).join(",")}}`;
   }
 
   /** What the agent gets: `{"data":{...}}` in UTF-8 (PROTOCOL.md section 1). */
   get reply(): Uint8Array {
-    this.#reply ??= encoder.encode(`{"data":${this.json}}`);
-    return this.#reply;
-  }
-
-  /** The set with one app more, or with another version of it. Asked again for the same, it is the same object. */
-  with(app: string, version: string): AppSet {
-    if (this.#versionOf(app) === version) return this;
-    this.#larger ??= new Map();
-    const key = JSON.stringify([app, version]);
-    let larger = this.#larger.get(key);
-    if (larger === undefined) {
-      larger = new AppSet(new Map([[app, version]]), this);
-      this.#larger.set(key, larger);
+    if (this.#reply !== undefined) return this.#reply;
+    const reply = encoder.encode(`{"data":${this.json}}`);
+    if (reply.length <= this.#memory.bytesLeft) {
+      this.#memory.bytesLeft -= reply.length;
+      this.#reply = reply;
     }
-    return larger;
+    return reply;
   }
 
-  #versionOf(app: string): string | undefined {
-    let version = this.#own.get(app);
-    for (let set = this.#base; version === undefined && set !== undefined; set = set.#base) version = set.#own.get(app);
-    return version;
+  /** Whether another set, also of another catalog, has the same apps in the same versions. */
+  equals({ sorted }: AppSet): boolean {
+    return sorted.length === this.sorted.length &&
+      this.sorted.every(({ app, version }, i) => app === sorted[i]?.app && version === sorted[i].version);
   }
-
-  #merged(): ReadonlyMap<string, string> {
-    const steps = [this.#own];
-    for (let set = this.#base; set !== undefined; set = set.#base) steps.push(set.#own);
-    const apps = new Map<string, string>();
-    for (const own of steps.reverse()) for (const [app, version] of own) apps.set(app, version);
-    return apps;
-  }
-}
-
-/** Not by way of an object: a key such as `__proto__` or `1` would be lost or moved in one. */
-function jsonObject(pairs: [string, string][]): string {
-  return `{${pairs.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(",")}}`;
 }

@@ -1,7 +1,8 @@
-import { AppSet } from "./app_set.ts";
+import { AppSet, type AppVersion, REPLY_MEMORY_BYTES } from "./app_set.ts";
+import { AppSets } from "./app_sets.ts";
 import type { AppEntry, UnreadApp } from "./entries.ts";
 
-/** How many addresses are handled between two places where building a catalog may be interrupted. */
+/** How many addresses, or apps of them, are handled between two places where a long job may be interrupted. */
 const ADDRESSES_PER_STEP = 256;
 
 /** What may run where. A catalog never changes; a new one takes its place as a whole. */
@@ -56,8 +57,11 @@ export class Catalog {
 
 /** The catalog in which every agent may run the same apps. */
 export function catalogForAll(apps: Readonly<Record<string, string>>): Catalog {
-  const set = new AppSet(new Map(Object.entries(apps)));
-  return new Catalog(set, new Map(), { apps: new Set(set.apps.keys()) });
+  const sorted = Object.entries(apps).map(([app, version]) => ({ app, version })).sort((a, b) =>
+    a.app < b.app ? -1 : 1
+  );
+  const set = new AppSet(sorted, { bytesLeft: REPLY_MEMORY_BYTES });
+  return new Catalog(set, new Map(), { apps: new Set(Object.keys(apps)) });
 }
 
 /**
@@ -75,33 +79,34 @@ export function* buildCatalog(
     unread?: readonly UnreadApp[];
   },
 ): Generator<void, Catalog, void> {
-  const nothing = new AppSet(new Map());
-  const byIp = new Map<string, AppSet>();
+  const step = new Step();
+  const sets = new AppSets();
   const names = new Set<string>();
-  let handled = 0;
   if (previous !== undefined && kept.size > 0) {
     for (const [ip, set] of previous.entries()) {
-      for (const [app, version] of set.apps) {
+      for (const { app, version } of set.sorted) {
         if (!kept.has(app)) continue;
-        byIp.set(ip, (byIp.get(ip) ?? nothing).with(app, version));
+        sets.give(ip, sets.number(app, version));
         names.add(app);
       }
-      if (++handled % ADDRESSES_PER_STEP === 0) yield;
+      if (step.isOver(1 + set.apps.size)) yield;
     }
   }
   for (const { app, version, agents } of entries) {
     if (agents.length > 0) names.add(app);
+    const number = sets.number(app, version);
     for (const ip of agents) {
-      byIp.set(ip, (byIp.get(ip) ?? nothing).with(app, version));
-      if (++handled % ADDRESSES_PER_STEP === 0) yield;
+      sets.give(ip, number);
+      if (step.isOver(1)) yield;
     }
   }
+  const { byIp, nothing } = yield* sets.finish();
   const unknown = new Map<string, string>();
   for (const { app, agents } of unread) {
     for (const ip of agents) {
       const isNew = previous === undefined || previous.unknown.has(ip);
       if (isNew && !byIp.get(ip)?.apps.has(app)) unknown.set(ip, app);
-      if (++handled % ADDRESSES_PER_STEP === 0) yield;
+      if (step.isOver(1)) yield;
     }
   }
   return new Catalog(nothing, byIp, { apps: names, unknown });
@@ -110,16 +115,46 @@ export function* buildCatalog(
 /** Whether two catalogs give every agent the same. A long job. */
 export function* sameCatalog(a: Catalog, b: Catalog): Generator<void, boolean, void> {
   if (a.agents !== b.agents || a.unknown.size !== b.unknown.size) return false;
-  let handled = 0;
+  const step = new Step();
   for (const [ip, app] of a.unknown) {
     if (b.unknown.get(ip) !== app) return false;
-    if (++handled % ADDRESSES_PER_STEP === 0) yield;
+    if (step.isOver(1)) yield;
   }
+  const comparison = new Comparison();
   for (const [ip, set] of a.entries()) {
-    if (b.for(ip).json !== set.json) return false;
-    if (++handled % ADDRESSES_PER_STEP === 0) yield;
+    if (!comparison.isSame(set, b.for(ip))) return false;
+    if (step.isOver(comparison.cost)) yield;
   }
   return true;
+}
+
+/** Compares sets of two catalogs; what is shared by many agents only once. */
+class Comparison {
+  readonly #same = new Map<AppSet, AppSet>();
+  /** How many apps the last comparison looked at, and one. */
+  cost = 1;
+
+  isSame(a: AppSet, b: AppSet): boolean {
+    this.cost = 1;
+    if (this.#same.get(a) === b) return true;
+    this.cost += a.sorted.length;
+    const isSame = a.equals(b);
+    if (isSame) this.#same.set(a, b);
+    return isSame;
+  }
+}
+
+/** Counts work up to where it may be interrupted. */
+class Step {
+  #done = 0;
+
+  /** @param work addresses, or apps of them, that were handled since this was asked last */
+  isOver(work: number): boolean {
+    this.#done += work;
+    if (this.#done < ADDRESSES_PER_STEP) return false;
+    this.#done = 0;
+    return true;
+  }
 }
 
 /** How many agents have apps now, and how many of them would have none. A long job. */
@@ -145,26 +180,31 @@ export function* emptiedBy(
  * A long job.
  */
 export function* catalogBody(catalog: Catalog): Generator<void, string, void> {
-  const entries = new Map<string, { app: string; version: string; agentList: string[] }>();
-  const add = (ip: string, app: string, version: string) => {
-    const key = JSON.stringify([app, version]);
-    const entry = entries.get(key);
-    if (entry === undefined) entries.set(key, { app, version, agentList: [ip] });
-    else entry.agentList.push(ip);
-  };
-  let handled = 0;
-  for (const [ip, set] of catalog.entries()) {
-    for (const [app, version] of set.apps) add(ip, app, version);
-    if (++handled % ADDRESSES_PER_STEP === 0) yield;
+  const entries = new Map<AppVersion, string[]>();
+  const step = new Step();
+  for (const [ip, { sorted }] of catalog.entries()) {
+    for (const pair of sorted) {
+      const agents = entries.get(pair);
+      if (agents === undefined) entries.set(pair, [ip]);
+      else agents.push(ip);
+    }
+    if (step.isOver(1 + sorted.length)) yield;
   }
+  const unread = new Map<string, string[]>();
   for (const [ip, app] of catalog.unknown) {
-    // Without a version the entry is refused when it is read again, so that what is not known stays so.
-    add(ip, app, "");
-    if (++handled % ADDRESSES_PER_STEP === 0) yield;
+    const agents = unread.get(app) ?? [];
+    agents.push(ip);
+    unread.set(app, agents);
+    if (step.isOver(1)) yield;
   }
   const texts: string[] = [];
-  for (const entry of entries.values()) {
-    texts.push(JSON.stringify(entry));
+  for (const [{ app, version }, agentList] of entries) {
+    texts.push(JSON.stringify({ app, version, agentList }));
+    yield;
+  }
+  for (const [app, agentList] of unread) {
+    // Without a version the entry is refused when it is read again, so that what is not known stays so.
+    texts.push(JSON.stringify({ app, version: "", agentList }));
     yield;
   }
   return `{"result":[${texts.join(",")}]}`;
@@ -173,14 +213,15 @@ export function* catalogBody(catalog: Catalog): Generator<void, string, void> {
 /** How many agents get something else from the one than from the other. A long job. */
 export function* changedAgents(before: Catalog, after: Catalog): Generator<void, number, void> {
   let changed = 0;
-  let handled = 0;
+  const step = new Step();
+  const comparison = new Comparison();
   for (const [ip, set] of after.entries()) {
-    if (before.for(ip).json !== set.json) changed++;
-    if (++handled % ADDRESSES_PER_STEP === 0) yield;
+    if (!comparison.isSame(set, before.for(ip))) changed++;
+    if (step.isOver(comparison.cost)) yield;
   }
   for (const [ip, set] of before.entries()) {
     if (!after.names(ip) && set.apps.size > 0) changed++;
-    if (++handled % ADDRESSES_PER_STEP === 0) yield;
+    if (step.isOver(1)) yield;
   }
   return changed;
 }

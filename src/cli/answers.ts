@@ -29,6 +29,7 @@ export const SUMMARY = z.object({
     on: z.boolean(),
     since: time.nullable(),
     silent: z.number(),
+    agents: z.number(),
     held: z.number(),
     ends_by: time.nullable(),
   }),

@@ -15,6 +15,9 @@ const PAGE = 1_000;
 type AgentOfApp = z.infer<typeof APP>["agents"][number];
 type VersionRow = z.infer<typeof APPS>["apps"][number]["versions"][number] & { readonly app: string };
 
+/** Stands for the versions of an app that the catalog lists only for agents that are not there. */
+const NO_VERSION = { version: "-", wanted: 0, matching: 0, missing: 0, installed: 0, unwanted: 0 };
+
 /** Where it is said what shall run. */
 const WISHES: Readonly<Record<string, string>> = { local: "auth.localAppInfo", supervisor: "elves-supervisor" };
 
@@ -58,7 +61,9 @@ export async function apps(invocation: Invocation, { terminal }: Surroundings): 
     return 0;
   }
   const { source, known, agents, apps } = service.understood(APPS, answer, PATH);
-  const rows = apps.flatMap(({ app, versions }) => versions.map((version) => ({ app, ...version })));
+  const rows = apps.flatMap(({ app, versions }) =>
+    (versions.length === 0 ? [NO_VERSION] : versions).map((version) => ({ app, ...version }))
+  );
   if (!known) terminal.note(`what agents shall run is not known: no answer from ${source} yet\n`);
   if (rows.length === 0) terminal.note(`no apps on ${counted(agents, "agent")}\n`);
   else {

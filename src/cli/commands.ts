@@ -67,7 +67,7 @@ const SILENCE_COMMANDS: readonly Command[] = [
       { name: "reason", value: "TEXT", doc: "why, at most 200 characters" },
       JSON_OPTION,
     ],
-    examples: [['silence add --cidr 10.1.0.0/16 --for 2h --reason "new switches in hall 1"', ""]],
+    examples: [['silence add --cidr 10.1.0.0/16 --for 2h --reason "new switches"', ""]],
     load: async () => (await import("./silences.ts")).add,
   },
   {

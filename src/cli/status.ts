@@ -4,7 +4,7 @@ import { clusterParts, isClusterAtFault } from "./cluster.ts";
 import { type Field, writeFields } from "./fields.ts";
 import { counted, countText, spanText, timeText } from "./format.ts";
 import { Service } from "./service.ts";
-import { styled, type Terminal } from "./terminal.ts";
+import { type Style, styled, type Terminal } from "./terminal.ts";
 
 const PATH = "/api/v1/summary";
 
@@ -20,8 +20,7 @@ export async function status(invocation: Invocation, { terminal }: Surroundings)
 
 function writeScreen(terminal: Terminal, summary: Summary, base: string): void {
   const { version, commit, instance, started_at, now_ms } = summary;
-  const head = isAtFault(summary) ? "a part is at fault" : summary.warming ? "warming up" : "running";
-  const style = isAtFault(summary) ? "bad" : summary.warming ? "warning" : "good";
+  const [head, style] = verdict(summary);
   terminal.write(`elves-heartbeat ${version} (${commit}) on ${instance}: ${styled(terminal, head, style)}\n`);
   const up = spanText((now_ms - Date.parse(started_at)) / 1000);
   writeFields(terminal, [
@@ -29,6 +28,14 @@ function writeScreen(terminal: Terminal, summary: Summary, base: string): void {
     ...partsOf(summary),
     { what: "page", text: `${base}/` },
   ]);
+}
+
+/** What stands in the first line, the worst first. */
+function verdict(summary: Summary): [text: string, style: Style] {
+  if (isAtFault(summary)) return ["a part is at fault", "bad"];
+  if (summary.guard.on) return ["running, the guard is on", "warning"];
+  if (summary.catalog.held !== null) return ["running, a catalog is held", "warning"];
+  return summary.warming ? ["warming up", "warning"] : ["running", "good"];
 }
 
 /** Whether something of the service does not work that shall; the state of the fleet is none of it. */
@@ -56,15 +63,18 @@ function partsOf(summary: Summary): Field[] {
       nowMs: now_ms,
       more: summary.zookeeper.path === null ? "" : ` at ${summary.zookeeper.path}`,
     }),
-    stateAndFault("store", summary.store, {
-      isGood: summary.store.state === "ok",
-      nowMs: now_ms,
-      more: summary.store.queued === 0 ? "" : `, ${counted(summary.store.queued, "change")} not yet written`,
-    }),
+    storePart(summary),
     ...clusterParts(summary.cluster),
     ...events.sinks.map(sinkPart),
     ...(silences === 0 ? [] : [{ what: "silences", text: `${countText(silences)} in force` }]),
   ];
+}
+
+function storePart({ store, now_ms }: Summary): Field {
+  const field = stateAndFault("store", store, { isGood: store.state === "ok", nowMs: now_ms });
+  if (store.queued === 0) return field;
+  const wait = `${counted(store.queued, "change")} to write, the oldest for ${spanText(store.lag_seconds)}`;
+  return { ...field, text: `${field.text}; ${wait}` };
 }
 
 function sinkPart({ name, delivered, queued, dropped }: Summary["events"]["sinks"][number]): Field {
@@ -92,7 +102,8 @@ function guardPart({ guard }: Summary): Field {
   if (!guard.on) return { what: "guard", text: "off" };
   const since = guard.since === null ? "" : ` since ${timeText(guard.since)}`;
   const end = guard.ends_by === null ? "" : `, ends by ${timeText(guard.ends_by)}`;
-  const text = `ON${since}: ${counted(guard.silent, "agent")} silent, ${countText(guard.held)} held${end}`;
+  const silent = `${countText(guard.silent)} of ${counted(guard.agents, "agent")} silent`;
+  const text = `ON${since}: ${silent}, ${countText(guard.held)} held${end}`;
   return { what: "guard", text, style: "bad" };
 }
 

@@ -1,8 +1,8 @@
 import type { AppSet } from "../apps/app_set.ts";
 import type { Catalog } from "../apps/catalog.ts";
 
-/** How many agents are looked at between two places where the job may be interrupted. */
-const AGENTS_PER_STEP = 256;
+/** How many agents, and apps of sets, are looked at between two places where the job may be interrupted. */
+const LOOKS_PER_STEP = 256;
 
 /**
  * A short text that is the same for catalogs which give every agent the same, in whatever order they were put together.
@@ -10,16 +10,21 @@ const AGENTS_PER_STEP = 256;
  */
 export function* catalogDigest(catalog: Catalog): Generator<void, string, void> {
   const known = new Map<AppSet, string>();
+  let looks = 0;
   const textOf = (set: AppSet): string => {
-    const text = known.get(set) ?? `${hash(set.json, FIRST)}.${hash(set.json, SECOND)}`;
-    known.set(set, text);
+    let text = known.get(set);
+    if (text === undefined) {
+      const { json } = set;
+      text = `${hash(json, FIRST)}.${hash(json, SECOND)}`;
+      known.set(set, text);
+      looks += set.apps.size;
+    }
     return text;
   };
   // No address is empty, so this is what an agent may run that has no set of its own.
   const everywhere = textOf(catalog.for(""));
   let first = hash(everywhere, FIRST);
   let second = hash(everywhere, SECOND);
-  let handled = 0;
   for (const [ip, set] of catalog.entries()) {
     const text = textOf(set);
     if (text !== everywhere) {
@@ -28,7 +33,9 @@ export function* catalogDigest(catalog: Catalog): Generator<void, string, void> 
       first = (first + hash(line, FIRST)) >>> 0;
       second = (second + hash(line, SECOND)) >>> 0;
     }
-    if (++handled % AGENTS_PER_STEP === 0) yield;
+    if (++looks < LOOKS_PER_STEP) continue;
+    looks = 0;
+    yield;
   }
   return first.toString(16).padStart(8, "0") + second.toString(16).padStart(8, "0");
 }

@@ -2,7 +2,7 @@ import type { Channel, ConfirmChannel, ConsumeMessage, Options } from "amqplib";
 import type { Buffer } from "node:buffer";
 import { retryDelayMs } from "../backoff.ts";
 import type { FaultLog } from "../log.ts";
-import type { Broker } from "../mq/broker.ts";
+import { type Broker, isConnected } from "../mq/broker.ts";
 import { explainFault } from "../mq/faults.ts";
 
 /** The stream that all instances write and read. */
@@ -145,7 +145,7 @@ export class Stream {
     clearTimeout(this.#timer);
     if (this.#stopped) return;
     this.#timer = setTimeout(() => {
-      if (this.#options.broker.state.name !== "up") return this.#look(LOOK_MS);
+      if (!isConnected(this.#options.broker.state)) return this.#look(LOOK_MS);
       this.#opening = this.#tryToOpen().finally(() => this.#opening = undefined);
     }, delayMs);
   }
@@ -156,7 +156,7 @@ export class Stream {
       this.#failures = 0;
     } catch (cause) {
       if (codeOf(cause) === LOCKED) return this.#look(LOOK_MS);
-      if (this.#options.broker.state.name === "up") {
+      if (isConnected(this.#options.broker.state)) {
         this.#options.faults.warn("cluster.stream", "cluster: the stream {stream} cannot be used: {fault}", {
           stream: STREAM,
           fault: explainFault(cause),
@@ -224,7 +224,7 @@ export class Stream {
     if (this.#open !== open) return;
     this.#open = undefined;
     void closeBoth(open);
-    if (this.#options.broker.state.name === "up") {
+    if (isConnected(this.#options.broker.state)) {
       this.#options.faults.warn("cluster.lost", "cluster: the stream was lost, it is opened again: {fault}", {
         fault: explainFault(cause),
       });

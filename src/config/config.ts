@@ -54,7 +54,7 @@ class Reader {
   constructor({ properties, badLines }: ReadProperties, files: ConfigFiles) {
     this.#files = files;
     for (const line of badLines) {
-      const key = properties.findLast((property) => property.line <= line)?.key ?? "the line";
+      const key = shownKey(properties.findLast((property) => property.line <= line)?.key ?? "the-line");
       this.#faults.push({
         key,
         line,
@@ -86,7 +86,8 @@ class Reader {
     this.#given.set(key, property);
   }
 
-  #unknown({ key, line }: Property): void {
+  #unknown({ key: written, line }: Property): void {
+    const key = shownKey(written);
     const near = nearest(key, KEYS);
     if (near !== undefined && near.distance <= MISSPELLING) {
       this.#faults.push({ key, line, message: `is no known key; did you mean ${near.word}?` });
@@ -105,10 +106,7 @@ class Reader {
     if (given === undefined) return undefined;
     const result = setting.type.safeParse(given);
     if (result.success) return result.data;
-    // A login in an address, where none belongs, is still a secret.
-    const shown = JSON.stringify(given.replace(/\/\/[^@\s]*@/, "//(hidden)@"));
-    const came = setting.secret ? "another value came (not shown)" : `${shown} came`;
-    this.#fault(key, `must be ${result.error.issues[0]?.message}, ${came}`);
+    this.#fault(key, `must be ${result.error.issues[0]?.message}, ${came(given, { setting, property })}`);
     return undefined;
   }
 
@@ -124,10 +122,10 @@ class Reader {
       const text = this.#files.readFile(path).replace(/\r?\n$/, "");
       const result = settingOf(secret).type.safeParse(text);
       if (result.success) return { ...settings, [secret]: result.data };
-      if (text === "") this.#fault(file, `must name a file that holds ${secret}, ${path} is empty`);
-      else this.#fault(file, `must name a file with ${result.error.issues[0]?.message}; ${path} holds something else`);
+      if (text === "") this.#fault(file, `must name a file that holds ${secret}, this one is empty`);
+      else this.#fault(file, `must name a file with ${result.error.issues[0]?.message}; this one holds something else`);
     } catch (cause) {
-      this.#fault(file, `cannot be read: ${errorText(cause)}`);
+      this.#fault(file, `cannot be read: ${readFault(cause)}`);
     }
     // Not missing as well, but wrong.
     return { ...settings, [secret]: "" };
@@ -158,9 +156,30 @@ class Reader {
       const message = "must be set (or http.tokenFile) where http.host is not a loopback address";
       this.#require("http.token", settings["http.token"], message);
     }
-    this.#tryFile("mq.tlsCa", settings["mq.tlsCa"]);
+    this.#compareTls(settings);
     if (settings["thrift.maxConnectionsPerIp"] > settings["thrift.maxConnections"]) {
       this.#warn("thrift.maxConnectionsPerIp", "is above thrift.maxConnections and so never reached");
+    }
+  }
+
+  #compareTls(settings: Settings): void {
+    for (const key of ["mq.tlsCa", "mq.tlsCert", "mq.tlsKey", "thrift.tls.cert", "thrift.tls.key"] as const) {
+      this.#tryFile(key, settings[key]);
+    }
+    if ((settings["mq.tlsCert"] === undefined) !== (settings["mq.tlsKey"] === undefined)) {
+      this.#fault(
+        settings["mq.tlsCert"] === undefined ? "mq.tlsKey" : "mq.tlsCert",
+        "needs mq.tlsCert and mq.tlsKey together",
+      );
+    }
+    if (!settings["mq.tls"] && (settings["mq.tlsCa"] ?? settings["mq.tlsCert"]) !== undefined) {
+      this.#warn("mq.tls", "is false, so mq.tlsCa, mq.tlsCert and mq.tlsKey are not used");
+    }
+    if (settings["thrift.tls.port"] !== undefined) {
+      this.#require("thrift.tls.cert", settings["thrift.tls.cert"], "must be set when thrift.tls.port is");
+      this.#require("thrift.tls.key", settings["thrift.tls.key"], "must be set when thrift.tls.port is");
+    } else if (settings["thrift.tls.cert"] !== undefined) {
+      this.#warn("thrift.tls.cert", "is not used: without thrift.tls.port there is no TLS port for beats");
     }
   }
 
@@ -169,7 +188,7 @@ class Reader {
     try {
       this.#files.readFile(path);
     } catch (cause) {
-      this.#fault(key, `cannot be read: ${errorText(cause)}`);
+      this.#fault(key, `cannot be read: ${readFault(cause)}`);
     }
   }
 
@@ -200,6 +219,31 @@ export function zookeeperEnabled(settings: Pick<Settings, "zookeeper.enabled" | 
 /** One finding in one line: `conf.properties:12: mq.port must be ...`. */
 export function findingText(file: string, { key, line, message }: Finding): string {
   return `${file}${line === undefined ? "" : `:${line}`}: ${key} ${message}`;
+}
+
+/**
+ * A key as it is shown. With a backslash before it, the sign that should end the key is part of it, and so is the value
+ * behind that, which may be a secret.
+ */
+function shownKey(key: string): string {
+  return key.replace(/(?<=[\w.-])[^\w.-].*$/s, "...");
+}
+
+/** Why a file cannot be read, without its path: that may be the secret itself, or go on with the line behind it. */
+function readFault(cause: unknown): string {
+  return errorText(cause).replace(/: \w+ '.*'$/s, "");
+}
+
+/** What came instead of what must be, unless it may hold a secret. */
+function came(
+  given: string,
+  { setting, property }: { setting: ReturnType<typeof settingOf>; property: Property | undefined },
+): string {
+  if (setting.secret) return "another value came (not shown)";
+  // By mistake the next line, and the next may be a password's.
+  if (property?.isLong) return "a value of several lines came (not shown): they end with a backslash";
+  // A login in an address, where none belongs, is still a secret.
+  return `${JSON.stringify(given.replace(/\/\/[^@\s]*@/, "//(hidden)@"))} came`;
 }
 
 function byLine(a: Finding, b: Finding): number {

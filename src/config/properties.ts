@@ -7,6 +7,8 @@ export interface Property {
   readonly value: string;
   /** 1-based line where the key stands. */
   readonly line: number;
+  /** Whether it goes on behind a backslash at the end of the line, as a path such as `C:\` has it go on by mistake. */
+  readonly isLong: boolean;
 }
 
 /** A `\u` that is no escape: four hexadecimal digits must follow. Java refuses the whole file for one. */
@@ -27,6 +29,7 @@ export function readProperties(text: string): ReadProperties {
     key: node.key.trim(),
     value: node.value.trim(),
     line: node.startingLineNumber,
+    isLong: node.endingLineNumber > node.startingLineNumber,
   }));
   return { properties, badLines };
 }

@@ -35,6 +35,8 @@ export function withLive(before: Settings, after: Settings): Settings {
 function isLive(key: Key, before: Settings, after: Settings): boolean {
   if (key === "auth.localAppInfo" && appSource(before) !== appSource(after)) return false;
   if (key === "http.token" && after[key] === undefined && !isLoopback(before["http.host"])) return false;
+  // Without it the port over TLS goes, which it does not before a restart.
+  if ((key === "thrift.tls.cert" || key === "thrift.tls.key") && after[key] === undefined) return false;
   return settingOf(key).live ?? false;
 }
 

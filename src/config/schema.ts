@@ -89,6 +89,10 @@ export const SCHEMA = {
     "File with the certificate authority of RabbitMQ's TLS certificate (PEM); without it the system's.",
     { freeText: true },
   ),
+  "mq.tlsCert": optional(text, "File with the certificate that this service shows to RabbitMQ (PEM).", {
+    freeText: true,
+  }),
+  "mq.tlsKey": optional(text, "File with the private key of that certificate (PEM).", { freeText: true }),
   "mq.callIdResult": setting(
     oneOf("list", "object"),
     "list",
@@ -134,6 +138,23 @@ export const SCHEMA = {
     "Port on which beats are received; 0 takes a free one.",
     { aliases: ["zookeeper.heartbeat.port"] },
   ),
+  "thrift.tls.host": optional(
+    text,
+    "Address on which beats are received over TLS; without it that of thrift.heartbeat.host.",
+  ),
+  "thrift.tls.port": optional(
+    integer(0, 65535),
+    "Port on which beats are received over TLS, beside the plain one; 0 takes a free one; without it there is none.",
+  ),
+  "thrift.tls.cert": optional(
+    text,
+    "File with the certificate chain of that port (PEM); SIGHUP reads it and its key again, also under the same name.",
+    { freeText: true, live: true },
+  ),
+  "thrift.tls.key": optional(text, "File with the private key of that certificate (PEM).", {
+    freeText: true,
+    live: true,
+  }),
   "thrift.allow": optional(cidrs, "Address ranges from which connections to the beat port are taken; without it all."),
   "thrift.proxies": setting(
     cidrs,

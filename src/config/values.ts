@@ -179,8 +179,12 @@ export const appVersions: ValueType<Readonly<Record<string, string>>> = value(
   "app names and versions such as {'app1':'1.0.1','app2':'1.0.2'}",
   (text) => {
     try {
-      const parsed = z.record(z.string().min(1), z.string().min(1)).safeParse(JSON5.parse(text));
-      return parsed.success ? parsed.data : undefined;
+      const parsed: unknown = JSON5.parse(text);
+      if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return undefined;
+      // Not by way of z.record, which leaves `__proto__` out.
+      const apps = Object.entries(parsed);
+      const areTexts = apps.every((pair) => pair.every((part) => typeof part === "string" && part !== ""));
+      return areTexts ? Object.fromEntries(apps) : undefined;
     } catch {
       return undefined;
     }

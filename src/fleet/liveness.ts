@@ -42,6 +42,8 @@ export interface LivenessStatus {
   readonly graceUntilMs: number;
   /** How many agents are silent without an explanation, for half the timeout or longer; silenced ones do not count. */
   readonly silent: number;
+  /** Of how many agents, as the guard counts them: online or suspect, without silenced ones. */
+  readonly agents: number;
   /** How many of these the guard holds. */
   readonly held: number;
   /** Monotonic time at which the guard ends at the latest, ms; undefined when it does not hold. */
@@ -101,7 +103,8 @@ export class Liveness {
     const guardSinceMs = this.#guardSinceMs;
     const guardEndsByMs = guardSinceMs === undefined ? undefined : guardSinceMs + this.#options.guardMaxHoldMs;
     const held = guardSinceMs === undefined ? 0 : audible(this.#held);
-    return { guardSinceMs, graceUntilMs: this.#graceUntilMs, silent: this.#silent, held, guardEndsByMs };
+    const [silent, agents] = [this.#silent, this.#present];
+    return { guardSinceMs, graceUntilMs: this.#graceUntilMs, silent, agents, held, guardEndsByMs };
   }
 
   get counts(): { online: number; suspect: number; offline: number } {

@@ -11,7 +11,7 @@ export interface MqSources {
 /** RabbitMQ, and the calls of the modules. */
 export function mqSeries(series: Series, { summary, broker: { stats } }: MqSources): void {
   series.gauge("elves_heartbeat_mq_up", {
-    help: "1 while there is a connection to RabbitMQ.",
+    help: "1 while there is a connection to RabbitMQ and the queue of calls can be reached.",
     read: () => Number(summary().mq.state === "up"),
   });
   series.counter("elves_heartbeat_mq_connections_total", {

@@ -17,8 +17,8 @@ export function serviceSeries(series: Series, { summary, readiness, registrar }:
     help: "1, with what this build is made of.",
     labels: ["version", "commit", "deno", "runtime"],
     read() {
-      const { version, commit, runtime } = summary();
-      return [[{ version, commit, deno: Deno.version.deno, runtime }, 1]];
+      const { version, commit, deno, runtime } = summary();
+      return [[{ version, commit, deno, runtime }, 1]];
     },
   });
   series.gauge("elves_heartbeat_ready", {

@@ -19,6 +19,7 @@ import { explainFault } from "./faults.ts";
 import { Replies } from "./replies.ts";
 import { Session } from "./session.ts";
 import { MqStats } from "./stats.ts";
+import { TlsTunnel, type TunnelTarget } from "./tls_tunnel.ts";
 
 /** How often each side shows the other that it lives, s; two missed in a row end the connection. */
 const HEARTBEAT_S = 10;
@@ -26,6 +27,15 @@ const HEARTBEAT_S = 10;
 const CONNECT_MS = 10_000;
 /** How long closing in order may take before the connection is broken off, ms. */
 const CLOSE_MS = 1_500;
+
+/** How RabbitMQ is reached over TLS; every part is PEM. */
+export interface BrokerTls {
+  /** Who must have signed RabbitMQ's certificate; without it one of the system's authorities. */
+  readonly ca?: string;
+  /** The certificate that is shown to RabbitMQ, and its private key. */
+  readonly cert?: string;
+  readonly key?: string;
+}
 
 /** Where RabbitMQ is and how it is used. */
 export interface BrokerSettings {
@@ -36,8 +46,8 @@ export interface BrokerSettings {
   readonly vhost: string;
   /** The modules' exchange. */
   readonly exchange: string;
-  /** Given: TLS, with a certificate authority (PEM) or else the system's. */
-  readonly tls?: { readonly ca?: string } | undefined;
+  /** Undefined for plain TCP. */
+  readonly tls?: BrokerTls | undefined;
   /** The largest message that is parsed, bytes. */
   readonly maxBodyBytes: number;
   /** What agentInfo gives to calls with an id in mqtype. */
@@ -71,12 +81,20 @@ export interface BrokerPeers {
 
 /** How the connection stands, for readiness and status. */
 export interface BrokerState {
-  /** `connecting`: the first attempt is under way; `down`: the last one failed, or the connection was lost. */
-  readonly name: "connecting" | "down" | "up";
+  /**
+   * `connecting`: the first attempt is under way; `down`: the last one failed, or the connection was lost; `waiting`:
+   * there is a connection, but the queue of calls cannot be reached.
+   */
+  readonly name: "connecting" | "down" | "waiting" | "up";
   /** Since when, ms since the epoch. */
   readonly sinceMs: number;
-  /** Why it is down. */
+  /** Why it is down or waiting. */
   readonly fault?: string;
+}
+
+/** Whether there is a connection. */
+export function isConnected({ name }: Pick<BrokerState, "name">): boolean {
+  return name === "up" || name === "waiting";
 }
 
 /**
@@ -96,8 +114,12 @@ export class Broker {
   /** Faults that were logged since there was a connection. */
   readonly #told = new Set<string>();
   #host = 0;
+  /** Where a certificate of ours is shown. */
+  #tunnel: TlsTunnel | undefined;
   #state: BrokerState;
   #session: Session | undefined;
+  /** Why the queue of calls cannot be reached over the present connection. */
+  #away: string | undefined;
   #recovering: RecoveringChannelModel | undefined;
   #consumes = true;
   /** Whether the waiting messages were handled before the connection counted as up. */
@@ -127,7 +149,7 @@ export class Broker {
       faults: this.#faults,
     });
     this.#address = {
-      protocol: settings.tls === undefined ? "amqp" : "amqps",
+      protocol: settings.tls === undefined || settings.tls.cert !== undefined ? "amqp" : "amqps",
       username: settings.user,
       password: settings.password,
       vhost: encodeURIComponent(settings.vhost),
@@ -143,6 +165,8 @@ export class Broker {
   /** Begins to connect, and keeps doing so; does not wait for the connection. */
   async start(): Promise<void> {
     this.#chooseHost(0);
+    const { tls } = this.#settings;
+    if (tls?.cert !== undefined) this.#tunnel = new TlsTunnel(tls, () => this.#target);
     const recovering = await connect(this.#address, {
       ...this.#socketOptions(),
       recovery: {
@@ -181,12 +205,13 @@ export class Broker {
       // Also when a stalled broker left the above waiting: no more attempts, and no socket stays behind.
       void this.#recovering?.close();
       this.#breakOff.abort();
+      this.#tunnel?.close();
       this.#state = { name: "down", sinceMs: this.#peers.clock.wall(), fault: "the service stops" };
     }
   }
 
   async #closeInOrder(): Promise<void> {
-    if (this.#state.name === "up") await this.#session?.close();
+    if (isConnected(this.#state)) await this.#session?.close();
     await this.#recovering?.close();
   }
 
@@ -195,7 +220,7 @@ export class Broker {
    * @throws when there is no connection
    */
   async channel(): Promise<Channel> {
-    if (this.#state.name !== "up" || this.#session === undefined) throw new Error("there is no connection to RabbitMQ");
+    if (!isConnected(this.#state) || this.#session === undefined) throw new Error("there is no connection to RabbitMQ");
     return await this.#session.channel();
   }
 
@@ -204,11 +229,12 @@ export class Broker {
    * @throws when there is no connection
    */
   async confirmChannel(): Promise<ConfirmChannel> {
-    if (this.#state.name !== "up" || this.#session === undefined) throw new Error("there is no connection to RabbitMQ");
+    if (!isConnected(this.#state) || this.#session === undefined) throw new Error("there is no connection to RabbitMQ");
     return await this.#session.confirmChannel();
   }
 
   async #setUp(model: ChannelModel): Promise<void> {
+    this.#away = undefined;
     this.#session = new Session(model, {
       exchange: this.#settings.exchange,
       replies: this.#replies,
@@ -221,6 +247,7 @@ export class Broker {
       },
       caughtUp: () => this.#caughtUp(),
       consumes: () => this.#consumes,
+      away: (fault) => this.#queueAway(fault),
     });
     await this.#session.open();
   }
@@ -232,29 +259,31 @@ export class Broker {
       timeout: CONNECT_MS,
       signal: this.#breakOff.signal,
       clientProperties: { connection_name: `elves-heartbeat ${this.#settings.instance}` },
-      ...(this.#settings.tls?.ca === undefined ? {} : { ca: this.#settings.tls.ca }),
+      ...(this.#tunnel === undefined ? this.#settings.tls : { path: this.#tunnel.path }),
     };
   }
 
   #chooseHost(index: number): void {
-    const { hosts } = this.#settings;
-    this.#host = index % hosts.length;
-    const host = hosts[this.#host];
-    if (host === undefined) throw new RangeError("there must be at least one RabbitMQ host");
-    this.#address.hostname = host.host;
-    this.#address.port = host.port;
+    this.#host = index % this.#settings.hosts.length;
+    Object.assign(this.#address, this.#target);
+  }
+
+  get #target(): TunnelTarget {
+    const target = this.#settings.hosts[this.#host];
+    if (target === undefined) throw new RangeError("there must be at least one RabbitMQ host");
+    return { hostname: target.host, port: target.port };
   }
 
   #caughtUp(): void {
     if (this.#closing !== undefined) return;
-    if (this.#state.name === "up") this.#peers.onCaughtUp();
+    if (isConnected(this.#state)) this.#peers.onCaughtUp();
     else this.#caughtUpEarly = true;
   }
 
   #up(): void {
     this.stats.connections++;
     this.#told.clear();
-    this.#state = { name: "up", sinceMs: this.#peers.clock.wall() };
+    this.#state = this.#connectedState();
     this.#peers.log.info("mq: connected to {host}:{port}, exchange {exchange}", {
       host: this.#address.hostname,
       port: this.#address.port,
@@ -262,6 +291,19 @@ export class Broker {
     });
     if (this.#caughtUpEarly) this.#caughtUp();
     this.#caughtUpEarly = false;
+  }
+
+  #connectedState(): BrokerState {
+    const sinceMs = this.#peers.clock.wall();
+    return this.#away === undefined ? { name: "up", sinceMs } : { name: "waiting", sinceMs, fault: this.#away };
+  }
+
+  #queueAway(fault: string | undefined): void {
+    if (this.#closing !== undefined) return;
+    this.#away = fault;
+    if (isConnected(this.#state)) this.#state = this.#connectedState();
+    if (fault === undefined) this.#peers.log.info("mq: calls are answered again");
+    else this.#faults.warn("mq.away", "mq: no calls are answered, all else goes on: {fault}", { fault });
   }
 
   #disconnected(cause: unknown): void {
@@ -273,7 +315,9 @@ export class Broker {
   #down(cause: unknown): void {
     this.#caughtUpEarly = false;
     if (this.#closing !== undefined) return;
-    const fault = `${this.#address.hostname}:${this.#address.port}: ${explainFault(cause)}`;
+    const fault = `${this.#address.hostname}:${this.#address.port}: ${
+      explainFault(this.#tunnel?.reasonOf(cause) ?? cause)
+    }`;
     const sinceMs = this.#state.name === "down" ? this.#state.sinceMs : this.#peers.clock.wall();
     this.#state = { name: "down", sinceMs, fault };
     if (!this.#told.has(fault)) {

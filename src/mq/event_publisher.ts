@@ -4,7 +4,7 @@ import { groupByKind } from "../events/grouping.ts";
 import { eventRow } from "../events/row.ts";
 import { type Delivery, type EventSink, MAX_ROWS } from "../events/sink.ts";
 import type { FleetEvent } from "../fleet/events.ts";
-import type { Broker } from "./broker.ts";
+import { type Broker, isConnected } from "./broker.ts";
 import { explainFault, messageSizeLimit } from "./faults.ts";
 import { declareExchange } from "./topology.ts";
 
@@ -20,6 +20,11 @@ const RECONNECT_MS = 1_000;
 const CONFIRM_MS = 30_000;
 /** How often a message is published that the broker does not confirm. */
 const MAX_TRIES = 3;
+/**
+ * How long it is tried beyond that, ms: a quorum queue takes nothing while its nodes choose another leader, which takes
+ * seconds, and a node that comes back a minute.
+ */
+const PATIENCE_MS = 60_000;
 
 /** What the publisher needs. */
 export interface EventPublisherOptions {
@@ -30,6 +35,10 @@ export interface EventPublisherOptions {
   readonly maxQueued?: number;
   /** How long the broker may take to open a channel where there is none, and to confirm a message, ms; 30 s. */
   readonly confirmMs?: number;
+  /** For how long after its last confirm the broker may take nothing before messages are given up, ms; 60 s. */
+  readonly patienceMs?: number;
+  /** The monotonic clock, ms; default that of the process. */
+  readonly now?: () => number;
 }
 
 /**
@@ -44,6 +53,8 @@ export class EventPublisher implements EventSink {
   #limit = MAX_BYTES;
   /** How often in a row the broker did not confirm. */
   #tries = 0;
+  /** Since when it has confirmed nothing, monotonic ms. */
+  #notTakenSinceMs: number | undefined;
 
   constructor(options: EventPublisherOptions) {
     this.#options = options;
@@ -61,7 +72,7 @@ export class EventPublisher implements EventSink {
       return { outcome: "too_large", fault: `${content.length} bytes are too many for one message` };
     }
     // The broker connection tells the log itself when it is down.
-    if (this.#options.broker.state.name !== "up") return { outcome: "away", afterMs: RECONNECT_MS };
+    if (!isConnected(this.#options.broker.state)) return { outcome: "away", afterMs: RECONNECT_MS };
     try {
       return await this.#publish(content, signal);
     } catch (cause) {
@@ -112,6 +123,7 @@ export class EventPublisher implements EventSink {
     switch (ending) {
       case "confirmed":
         this.#tries = 0;
+        this.#notTakenSinceMs = undefined;
         return { outcome: "delivered" };
       case "nacked":
         return this.#notTaken("RabbitMQ did not take a message, as when a queue that is bound to it is full");
@@ -125,7 +137,9 @@ export class EventPublisher implements EventSink {
 
   /** One queue that cannot take a message must not keep it, and all that follow, from the others for ever. */
   #notTaken(fault: string): Delivery {
-    if (++this.#tries < MAX_TRIES) return { outcome: "retry", fault };
+    const { patienceMs = PATIENCE_MS, now = () => performance.now() } = this.#options;
+    this.#notTakenSinceMs ??= now();
+    if (++this.#tries < MAX_TRIES || now() - this.#notTakenSinceMs < patienceMs) return { outcome: "retry", fault };
     this.#tries = 0;
     return { outcome: "refused", fault };
   }

@@ -17,7 +17,14 @@ export function messageSizeLimit(cause: unknown): number | undefined {
   return limit === undefined ? undefined : Number(limit);
 }
 
+/** Whether a queue cannot be used because the one node of RabbitMQ's cluster that holds it is down. */
+export function isHomeDown(cause: unknown): boolean {
+  return HOME_DOWN.test(textOf(cause));
+}
+
 type Explanation = (parts: string[]) => string;
+
+const HOME_DOWN = /home node '([^']+)' of durable queue '([^']+)' in vhost '[^']*' is down or inaccessible/;
 
 /** Texts of RabbitMQ 3.10 to 4 (rabbit_misc.erl, rabbit_channel.erl, rabbit_reader.erl), as amqplib passes them on. */
 const KNOWN: readonly (readonly [RegExp, Explanation])[] = [
@@ -46,7 +53,7 @@ const KNOWN: readonly (readonly [RegExp, Explanation])[] = [
       "rabbitmqctl add_vhost and rabbitmqctl set_permissions",
   ],
   [
-    /^connect ECONNREFUSED/,
+    /^connect ECONNREFUSED|^Connection refused/,
     () => "nothing listens there: is RabbitMQ running, and are mq.ip and mq.port right?",
   ],
   [
@@ -56,6 +63,15 @@ const KNOWN: readonly (readonly [RegExp, Explanation])[] = [
   [
     /received corrupt message of type InvalidContentType/,
     () => "there is no TLS on this port, RabbitMQ's TLS port is usually 5671: check mq.port and mq.tls",
+  ],
+  [
+    /fatal alert: (?:CertificateRequired|HandshakeFailure|BadCertificate|UnknownCA)/,
+    () => "RabbitMQ wants a certificate that its authority has signed: check mq.tlsCert and mq.tlsKey",
+  ],
+  [
+    /invalid peer certificate: UnknownIssuer/,
+    () =>
+      "RabbitMQ's certificate comes from an authority that is not known here: set mq.tlsCa (invalid peer certificate)",
   ],
   [
     /CONNECTION_FORCED - ([^"]*)/,
@@ -68,6 +84,12 @@ const KNOWN: readonly (readonly [RegExp, Explanation])[] = [
   [
     /cannot obtain (?:exclusive )?access to locked queue '([^']*)'/,
     ([queue = ""]) => `queue '${queue}' is exclusive to another connection: end that one, it must not be exclusive`,
+  ],
+  [
+    HOME_DOWN,
+    ([node = "", queue = ""]) =>
+      `queue '${queue}' is on RabbitMQ node '${node}', which is down: start it, or give it up with rabbitmqctl ` +
+      "forget_cluster_node, then the queue is made anew",
   ],
 ];
 

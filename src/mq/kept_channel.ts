@@ -2,6 +2,8 @@ import type { Channel, ChannelModel } from "amqplib";
 
 /** How long a channel must have lived to be opened again at once, ms; also the wait otherwise. */
 const REOPEN_MS = 1_000;
+/** How long until it is opened again when what it needs is away, ms. */
+const AWAY_MS = 2_000;
 
 /** What to do with a channel that is kept open. */
 export interface KeptChannelOptions {
@@ -13,6 +15,11 @@ export interface KeptChannelOptions {
   readonly lost: (cause: unknown) => void;
   /** It could not be opened again. */
   readonly failed: (cause: unknown) => void;
+  /**
+   * Whether it cannot be made ready because something is away that comes back by itself; then it is opened again and
+   * again. By default never.
+   */
+  readonly isAway?: (cause: unknown) => boolean;
 }
 
 /**
@@ -32,14 +39,23 @@ export class KeptChannel {
   }
 
   /**
-   * Opens it for the first time.
+   * Opens it for the first time. While what it needs is away, it is not open when this resolves.
    * @throws what opening and making ready throw
    */
   async open(): Promise<void> {
+    try {
+      await this.#open();
+    } catch (cause) {
+      if (this.#ended || this.#options.isAway?.(cause) !== true) throw cause;
+      this.#reopening = setTimeout(() => this.#reopen(), AWAY_MS);
+    }
+  }
+
+  async #open(): Promise<void> {
     const openedMs = performance.now();
     const channel = await this.#options.create(this.#model);
     // Closed without an error: a consumption that the broker ended was given up.
-    let cause: unknown = new Error("the queue was deleted");
+    let cause: unknown = new Error("the queue was deleted or cannot be reached");
     let isReady = false;
     channel.on("error", (error) => cause = error);
     channel.on("close", () => {

@@ -1,6 +1,7 @@
 import { type Channel, type ChannelModel, connect } from "amqplib";
 import type { BrokerSettings } from "./broker.ts";
 import { explainFault } from "./faults.ts";
+import { TlsTunnel } from "./tls_tunnel.ts";
 import { declareExchange, declareQueue, MODULE_QUEUE } from "./topology.ts";
 
 /** How long connecting and logging in may take, ms. */
@@ -21,23 +22,26 @@ export async function probeBroker(
   { host, port }: { host: string; port: number },
   settings: ProbeSettings,
 ): Promise<string> {
-  const { user, password, vhost, exchange, tls } = settings;
-  let model: ChannelModel;
+  const { tls } = settings;
+  const tunnel = tls?.cert === undefined ? undefined : new TlsTunnel(tls, () => ({ hostname: host, port }));
   try {
-    model = await connect(
-      {
-        protocol: tls === undefined ? "amqp" : "amqps",
-        hostname: host,
-        port,
-        username: user,
-        password,
-        vhost: encodeURIComponent(vhost),
-      },
-      { timeout: CONNECT_MS, noDelay: true, ...(tls?.ca === undefined ? {} : { ca: tls.ca }) },
-    );
-  } catch (cause) {
-    throw new Error(explainFault(cause), { cause });
+    const protocol = tls === undefined || tunnel !== undefined ? "amqp" : "amqps";
+    const socket = tunnel === undefined ? tls : { path: tunnel.path };
+    const { user: username, password, vhost } = settings;
+    const model = await connect(
+      { ...{ protocol, hostname: host, port, username, password }, vhost: encodeURIComponent(vhost) },
+      { timeout: CONNECT_MS, noDelay: true, ...socket },
+    ).catch((cause) => {
+      const reason = tunnel?.reasonOf(cause) ?? cause;
+      throw new Error(explainFault(reason), { cause: reason });
+    });
+    return await findings(model, settings);
+  } finally {
+    tunnel?.close();
   }
+}
+
+async function findings(model: ChannelModel, { user, exchange }: ProbeSettings): Promise<string> {
   // The refusal that matters comes back from the call that caused it.
   model.on("error", () => {});
   try {

@@ -5,7 +5,7 @@ import { setImmediate } from "node:timers";
 import type { FaultLog } from "../log.ts";
 import type { Delivered, Share } from "./calls.ts";
 import { Consumption } from "./consumption.ts";
-import { explainFault } from "./faults.ts";
+import { explainFault, isHomeDown } from "./faults.ts";
 import { KeptChannel } from "./kept_channel.ts";
 import { Pulling } from "./pulling.ts";
 import type { Replies } from "./replies.ts";
@@ -31,6 +31,8 @@ export interface SessionOptions {
   readonly caughtUp: () => void;
   /** Whether messages are taken at all; no more at the stop. */
   readonly consumes: () => boolean;
+  /** The module queue cannot be reached on this connection, and why; undefined once it can. */
+  readonly away: (fault: string | undefined) => void;
 }
 
 /** Everything that lives and dies with one connection: its channels, and what is done on them. */
@@ -43,6 +45,8 @@ export class Session {
   #pulling: Pulling | undefined;
   #newcomer: ReturnType<typeof setTimeout> | undefined;
   #lostFor: Error | undefined;
+  /** Channels that wait for the module queue. */
+  readonly #waiting = new Set<string>();
   /** How many messages have come in the present piece from the socket. */
   #together = 0;
 
@@ -172,7 +176,16 @@ export class Session {
   #keep(purpose: "answers" | "calls" | "casts", ready: (channel: Channel) => Promise<void>): KeptChannel {
     return new KeptChannel(this.#model, {
       create: (model) => model.createChannel(),
-      ready,
+      ready: async (channel) => {
+        await ready(channel);
+        if (purpose !== "casts") this.#isBack(purpose);
+      },
+      isAway: (cause) => {
+        // The queue for casts lives on the node that this connection goes to.
+        if (purpose === "casts" || !isHomeDown(cause)) return false;
+        this.#isAway(purpose, cause);
+        return true;
+      },
       lost: (cause) => {
         this.#options.replies.learn(cause);
         this.#options.faults.warn(
@@ -183,6 +196,18 @@ export class Session {
       },
       failed: (cause) => this.#drop(cause),
     });
+  }
+
+  #isAway(purpose: "answers" | "calls", cause: unknown): void {
+    if (this.#waiting.has(purpose)) return;
+    this.#waiting.add(purpose);
+    if (this.#waiting.size === 1) this.#options.away(explainFault(cause));
+    // What waits in the queue is handled when it is back; nothing else need wait for that.
+    if (purpose === "calls") this.#options.caughtUp();
+  }
+
+  #isBack(purpose: "answers" | "calls"): void {
+    if (this.#waiting.delete(purpose) && this.#waiting.size === 0) this.#options.away(undefined);
   }
 
   #block(reason: string): void {

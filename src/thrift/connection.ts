@@ -1,3 +1,4 @@
+import type { BeatSocket } from "./door.ts";
 import { type Call, CallDecoder } from "./decoder.ts";
 import type { ReplyWriter } from "./encoder.ts";
 import {
@@ -49,7 +50,7 @@ const TIMEOUT_REASON = {
 
 /** One connection of an agent: calls are read, answered and their replies written, strictly in this order. */
 export class Connection {
-  readonly #socket: Deno.TcpConn;
+  readonly #socket: BeatSocket;
   readonly #context: ConnectionContext;
   readonly #decoder: CallDecoder;
   /** The address of the other end, or the client that a balancer names. */
@@ -76,7 +77,7 @@ export class Connection {
   #closed = false;
 
   /** @param peer the address of the other end */
-  constructor(socket: Deno.TcpConn, peer: string, context: ConnectionContext) {
+  constructor(socket: BeatSocket, peer: string, context: ConnectionContext) {
     this.#socket = socket;
     this.#peer = peer;
     this.#agent = peer;
@@ -262,7 +263,7 @@ export class Connection {
   async #write(bytes: Uint8Array): Promise<void> {
     this.#wait("write");
     // Nagle's algorithm never delays the first write; most connections have no other.
-    if (++this.#writes === 2) this.#socket.setNoDelay(true);
+    if (++this.#writes === 2 && "setNoDelay" in this.#socket) this.#socket.setNoDelay(true);
     let written = await this.#socket.write(bytes);
     while (written < bytes.length) written += await this.#socket.write(bytes.subarray(written));
     this.#measure();
@@ -293,6 +294,7 @@ export class Connection {
     // What was waited for when the connection was closed on purpose.
     if (this.#closed) return;
     if (error instanceof WireError) return this.#refuse(error.code, error.message);
+    if (error instanceof Deno.errors.InvalidData) return this.#refuse("bad_tls", error.message);
     if (!isConnectionLoss(error)) this.#context.failed("connection", error);
     this.#refuse("connection_lost", "");
   }
@@ -307,5 +309,5 @@ export class Connection {
 export function isConnectionLoss(error: unknown): boolean {
   return error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.ConnectionAborted ||
     error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.NotConnected ||
-    error instanceof Deno.errors.TimedOut;
+    error instanceof Deno.errors.TimedOut || error instanceof Deno.errors.UnexpectedEof;
 }

@@ -1,3 +1,5 @@
+import type { BeatSocket } from "./door.ts";
+
 /**
  * A connection of the beat port to itself: that the kernel takes a connection says nothing about the accept loop, that
  * the loop hands over the other end does. It is known by its local port, so that it is neither counted nor served.
@@ -24,7 +26,7 @@ export class Knock {
   }
 
   /** Resolves with whether an accepted connection is the other end of this one; then it was heard. */
-  async isFrom(socket: Deno.TcpConn): Promise<boolean> {
+  async isFrom(socket: BeatSocket): Promise<boolean> {
     const own = (await this.#connected)?.localAddr;
     const { hostname, port } = socket.remoteAddr;
     if (own === undefined || own.port !== port || own.hostname !== hostname) return false;
@@ -34,7 +36,7 @@ export class Knock {
 }
 
 /** Whether a connection comes from the address that it goes to, as one of this machine to itself does. */
-export function fromOwnAddress({ remoteAddr, localAddr }: Deno.TcpConn): boolean {
+export function fromOwnAddress({ remoteAddr, localAddr }: BeatSocket): boolean {
   return remoteAddr.hostname === localAddr.hostname;
 }
 

@@ -1,5 +1,6 @@
 import type { FaultLog } from "../log.ts";
-import { type AddressMatcher, Connection, type ConnectionContext, isConnectionLoss } from "./connection.ts";
+import { type AddressMatcher, Connection, type ConnectionContext } from "./connection.ts";
+import { type BeatSocket, type Certificate, Door, type DoorListener } from "./door.ts";
 import { ReplyWriter } from "./encoder.ts";
 import { fromOwnAddress, Knock } from "./knock.ts";
 import {
@@ -19,7 +20,9 @@ export interface BeatServerOptions {
   hostname: string;
   /** 0 for any free port. */
   port: number;
-  /** Connections in all; default 20,000. */
+  /** A second port, over TLS; none by default. */
+  tls?: { hostname: string; port: number; certificate: Certificate } | undefined;
+  /** Connections in all, on both ports; default 20,000. */
   maxConnections?: number;
   /** Connections from one address other than `proxies`; default 64. */
   maxConnectionsPerIp?: number;
@@ -35,12 +38,12 @@ export interface BeatServerOptions {
   proxies?: AddressMatcher;
   /** The monotonic clock by which latencies are measured, ms; default that of the process. */
   now?: () => number;
+  /** Called when connections cannot be accepted, as without free file descriptors. */
+  onStarved?: () => void;
 }
 
 /** The longest time between two looks at the deadlines, ms. */
 const MAX_TICK_MS = 250;
-/** The wait before accepting again after a failure, ms: file descriptors come back as connections end. */
-const ACCEPT_RETRY_MS = 100;
 /** How long a stop waits for connections that it has cut, ms. */
 const CUT_GRACE_MS = 100;
 
@@ -58,9 +61,9 @@ export class BeatServer {
   readonly #tickMs: number;
   readonly #connections = new Set<Connection>();
   readonly #perAddress = new Map<string, number>();
-  #listener: Deno.TcpListener | undefined;
+  #plain: Door | undefined;
+  #secure: Door | undefined;
   #ticker: ReturnType<typeof setInterval> | undefined;
-  #accepting: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
   /** Called when the last connection has ended. */
   #onEmpty: (() => void) | undefined;
@@ -68,6 +71,17 @@ export class BeatServer {
   #accepted = 0;
   #acceptedBefore = 0;
   #knock: Knock | undefined;
+  /** Renewals of the certificate, one after the other. */
+  #renewing: Promise<unknown> = Promise.resolve();
+  readonly #doorListener: DoorListener = {
+    admit: (socket) => this.#admit(socket),
+    lost: () => this.#counters.refusals.connection_lost++,
+    failed: (cause) => {
+      this.#counters.acceptFailures++;
+      this.#options.onStarved();
+      this.#faults.warn("beat_accept", "beat port: cannot accept connections at the moment: {cause}", { cause });
+    },
+  };
 
   constructor(service: BeatService, faults: FaultLog, options: BeatServerOptions) {
     this.#options = { ...defaults(), ...options };
@@ -98,7 +112,7 @@ export class BeatServer {
 
   /** Whether the port is open. */
   get isListening(): boolean {
-    return this.#listener !== undefined;
+    return this.#plain !== undefined;
   }
 
   /** Counters since the start, read at any time. */
@@ -111,24 +125,66 @@ export class BeatServer {
    * @throws Error when the server does not listen
    */
   get address(): { hostname: string; port: number } {
-    if (this.#listener === undefined) throw new Error("the beat port is not open");
-    const { hostname, port } = this.#listener.addr;
-    return { hostname, port };
+    if (this.#plain === undefined) throw new Error("the beat port is not open");
+    return this.#plain.address;
+  }
+
+  /** Where beats are taken over TLS, with the real port; undefined where they are not. */
+  get tlsAddress(): { hostname: string; port: number } | undefined {
+    return this.#secure?.address;
   }
 
   /**
-   * Opens the port and serves.
-   * @throws Error naming address, cause and setting when the port cannot be opened
+   * Opens the port, or both, and serves.
+   * @throws Error naming address, cause and setting when a port cannot be opened; then neither is open
    */
   listen(): void {
-    const { hostname, port } = this.#options;
+    const { hostname, port, tls } = this.#options;
+    const plain = new Door({ hostname, port, setting: "thrift.heartbeat" }, {
+      ...this.#doorListener,
+      // Never waited for here: the loop must go on for others.
+      admit: (socket) => {
+        if (this.#knock !== undefined && fromOwnAddress(socket)) this.#admitUnlessKnock(socket, this.#knock);
+        else this.#admit(socket);
+      },
+    });
     try {
-      this.#listener = Deno.listen({ hostname, port });
+      if (tls !== undefined) this.#secure = this.#openSecure(tls);
     } catch (cause) {
-      throw cannotListen(`${hostname}:${port}`, cause);
+      plain.close();
+      throw cause;
     }
+    this.#plain = plain;
     this.#ticker = setInterval(() => this.#tick(), this.#tickMs);
-    this.#accepting = this.#accept(this.#listener);
+  }
+
+  /**
+   * Shows another certificate from now on; connections that are there keep theirs.
+   * @returns false when there is no TLS port, or it shows that one already
+   * @throws Error when it is none; then the port is open with the former one
+   */
+  renew(certificate: Certificate): Promise<boolean> {
+    const renewed = this.#renewing.then(() => this.#renew(certificate));
+    this.#renewing = renewed.catch(() => {});
+    return renewed;
+  }
+
+  async #renew(certificate: Certificate): Promise<boolean> {
+    const former = this.#options.tls;
+    if (former === undefined || this.#secure === undefined) return false;
+    if (former.certificate.cert === certificate.cert && former.certificate.key === certificate.key) return false;
+    const { port } = this.#secure.address;
+    // To be found out before the port is closed.
+    Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert: certificate.cert, key: certificate.key }).close();
+    await this.#secure.close();
+    const next = { ...former, port, certificate };
+    this.#secure = this.#openSecure(next);
+    this.#options.tls = next;
+    return true;
+  }
+
+  #openSecure(tls: NonNullable<BeatServerOptions["tls"]>): Door {
+    return new Door({ ...tls, setting: "thrift.tls" }, this.#doorListener);
   }
 
   /**
@@ -138,7 +194,7 @@ export class BeatServer {
   async accepts(timeoutMs: number): Promise<boolean> {
     const isBusy = this.#accepted > this.#acceptedBefore;
     this.#acceptedBefore = this.#accepted;
-    if (isBusy || this.#listener === undefined) return isBusy;
+    if (isBusy || this.#plain === undefined) return isBusy;
     this.#knock = new Knock(this.address);
     const answered = await this.#knock.answered(timeoutMs);
     this.#knock = undefined;
@@ -155,14 +211,16 @@ export class BeatServer {
   }
 
   async #stop(drainTimeoutMs: number): Promise<void> {
-    this.#listener?.close();
-    this.#listener = undefined;
+    await this.#renewing;
+    const doors = [this.#plain?.close(), this.#secure?.close()];
+    this.#plain = undefined;
+    this.#secure = undefined;
     for (const connection of this.#connections) connection.drain();
     await this.#ended(drainTimeoutMs);
     for (const connection of this.#connections) connection.close();
     await this.#ended(CUT_GRACE_MS);
     clearInterval(this.#ticker);
-    await this.#accepting;
+    await Promise.all(doors);
   }
 
   /** Waits until no connection is left, but not longer than told. */
@@ -176,33 +234,12 @@ export class BeatServer {
     clearTimeout(timer);
   }
 
-  async #accept(listener: Deno.TcpListener): Promise<void> {
-    while (this.#listener === listener) {
-      try {
-        const socket = await listener.accept();
-        // Never waited for here: the loop must go on for others.
-        if (this.#knock !== undefined && fromOwnAddress(socket)) this.#admitUnlessKnock(socket, this.#knock);
-        else this.#admit(socket);
-      } catch (cause) {
-        if (this.#listener !== listener) return;
-        if (isConnectionLoss(cause)) {
-          // A peer that was gone before it was accepted must not keep the others waiting.
-          this.#counters.refusals.connection_lost++;
-          continue;
-        }
-        this.#counters.acceptFailures++;
-        this.#faults.warn("beat_accept", "beat port: cannot accept connections at the moment: {cause}", { cause });
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
-      }
-    }
-  }
-
-  async #admitUnlessKnock(socket: Deno.TcpConn, knock: Knock): Promise<void> {
+  async #admitUnlessKnock(socket: BeatSocket, knock: Knock): Promise<void> {
     if (await knock.isFrom(socket)) socket.close();
     else this.#admit(socket);
   }
 
-  #admit(socket: Deno.TcpConn): void {
+  #admit(socket: BeatSocket): void {
     this.#accepted++;
     const address = plainAddress(socket.remoteAddr.hostname);
     const behindProxy = this.#options.proxies.has(address);
@@ -222,7 +259,7 @@ export class BeatServer {
     return "too_many_connections_of_address";
   }
 
-  async #serve(socket: Deno.TcpConn, address: string, behindProxy: boolean): Promise<void> {
+  async #serve(socket: BeatSocket, address: string, behindProxy: boolean): Promise<void> {
     const connection = new Connection(socket, address, this.#context);
     this.#connections.add(connection);
     this.#counters.connections.open++;
@@ -261,25 +298,15 @@ function defaults() {
     requestTimeoutMs: DEFAULT_REQUEST_TIMEOUT_MS,
     idleTimeoutMs: DEFAULT_IDLE_TIMEOUT_MS,
     maxMessageBytes: DEFAULT_MAX_MESSAGE_BYTES,
+    tls: undefined,
     allow: undefined,
     proxies: LOOPBACK,
     now: () => performance.now(),
+    onStarved: () => {},
   };
 }
 
 /** Without the prefix that an IPv4 peer has on a socket for both IPv4 and IPv6. */
 function plainAddress(hostname: string): string {
   return hostname.startsWith("::ffff:") && hostname.includes(".") ? hostname.slice(7) : hostname;
-}
-
-function cannotListen(address: string, cause: unknown): Error {
-  if (cause instanceof Deno.errors.AddrInUse) {
-    return new Error(
-      `beat port ${address} is in use (thrift.heartbeat.port): stop what listens there, or take another`,
-      {
-        cause,
-      },
-    );
-  }
-  return new Error(`beat port ${address} cannot be opened (thrift.heartbeat.host, thrift.heartbeat.port)`, { cause });
 }

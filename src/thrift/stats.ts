@@ -6,6 +6,7 @@ export type CallOutcome = typeof CALL_OUTCOMES[number];
 
 /** Why a connection ended other than by the peer's orderly close, or was not served at all. */
 export const REFUSAL_REASONS = [
+  "bad_tls",
   "bad_header",
   "bad_message_type",
   "bad_value_type",

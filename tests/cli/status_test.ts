@@ -32,7 +32,7 @@ Deno.test("status says that the guard is on, and guard release ends it once", as
   scene.pass(10 * 60_000);
   assert.match(
     (await scene.call("status")).out,
-    /^ {2}guard {6}ON since \S+ \S+: 10 agents silent, 10 held, ends by /m,
+    /^ {2}guard {6}ON since \S+ \S+: 10 of 10 agents silent, 10 held, ends by /m,
   );
   assert.equal((await scene.call("guard release", { answer: false })).code, 1);
   assert.equal(await scene.output("guard release --yes"), "the guard is released\n");

@@ -41,23 +41,33 @@ export class EventLog {
   }
 }
 
+/** What a test chooses about the reader. */
+export interface EventConsumerOptions {
+  readonly exchange?: string;
+  /** Other addresses of the same broker, tried in turn when one is lost. */
+  readonly others?: readonly string[];
+  /** The kind of its queue; a classic one lives on one node. */
+  readonly queueType?: "classic" | "quorum";
+}
+
 /** A module that watches events: a durable queue of its own, acknowledged after reading, through restarts of the broker. */
 export class EventConsumer implements AsyncDisposable {
   readonly log = new EventLog();
-  readonly #url: string;
-  readonly #exchange: string;
+  readonly #urls: readonly string[];
+  readonly #options: EventConsumerOptions;
   readonly #closed = Promise.withResolvers<void>();
   #isClosed = false;
+  #attempts = 0;
   #running: Promise<void> = Promise.resolve();
 
-  private constructor(url: string, exchange: string) {
-    this.#url = url;
-    this.#exchange = exchange;
+  private constructor(urls: readonly string[], options: EventConsumerOptions) {
+    this.#urls = urls;
+    this.#options = options;
   }
 
   /** Declares and binds the queue, so that nothing is missed from then on, and reads. */
-  static async open(url: string, exchange = "elves"): Promise<EventConsumer> {
-    const consumer = new EventConsumer(url, exchange);
+  static async open(url: string, options: EventConsumerOptions = {}): Promise<EventConsumer> {
+    const consumer = new EventConsumer([url, ...options.others ?? []], options);
     const connection = await consumer.#connect();
     consumer.#running = consumer.#run(connection);
     return consumer;
@@ -88,11 +98,13 @@ export class EventConsumer implements AsyncDisposable {
   }
 
   async #connect(): Promise<AmqpConnection> {
-    const connection = await AmqpConnection.open(this.#url);
+    const { exchange = "elves", queueType = "classic" } = this.#options;
+    const url = this.#urls[this.#attempts++ % this.#urls.length];
+    const connection = await AmqpConnection.open(url!);
     const channel = await connection.model.createChannel();
-    await channel.assertExchange(this.#exchange, "topic", { durable: true });
-    await channel.assertQueue(QUEUE, { durable: true });
-    await channel.bindQueue(QUEUE, this.#exchange, ROUTING_KEY);
+    await channel.assertExchange(exchange, "topic", { durable: true });
+    await channel.assertQueue(QUEUE, { durable: true, arguments: { "x-queue-type": queueType } });
+    await channel.bindQueue(QUEUE, exchange, ROUTING_KEY);
     await channel.consume(QUEUE, (message) => {
       if (message === null) return;
       this.log.add(rowsOf(message));

@@ -26,13 +26,14 @@ export async function rawRequest(address: Address, request: string): Promise<Raw
     for (let count = await connection.read(chunk); count !== null; count = await connection.read(chunk)) {
       text += decoder.decode(chunk.subarray(0, count), { stream: true });
     }
-    return parsed(text);
+    return parseAnswer(text);
   } finally {
     connection.close();
   }
 }
 
-function parsed(text: string): RawAnswer {
+/** Reads the text of one whole answer; its status is NaN where that is none. */
+export function parseAnswer(text: string): RawAnswer {
   const end = text.indexOf("\r\n\r\n");
   const [status = "", ...lines] = text.slice(0, end).split("\r\n");
   const headers = new Headers(lines.map((line): [string, string] => {

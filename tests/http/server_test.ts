@@ -308,3 +308,16 @@ Deno.test("HttpServer gets its port as soon as it is free, and beats go on until
     if (isHeld) holder.close();
   }
 });
+
+Deno.test("HttpServer closes also half requests when beats need their descriptors, and opens its port again", async () => {
+  await using server = new Server(ECHO, { port: freePort() });
+  using half = await Deno.connect(server.address);
+  await half.write(new TextEncoder().encode("GET / HTTP/1.1\r\nHost: localhost\r\n"));
+  const { address } = server;
+  const ended = half.read(new Uint8Array(1)).catch(() => null);
+  assert.equal((await get(address, "/")).status, 200);
+  server.http.shed();
+  assert.equal(await ended, null);
+  const isServed = () => get(address, "/").then(({ status }) => status === 200, () => false);
+  await waitFor(isServed, { timeoutMs: 10_000, what: "the port to be open again" });
+});

@@ -80,14 +80,20 @@ export const OUTAGES: BrokerCases = {
     assert.deepEqual([harness.broker.stats.connections, harness.broker.stats.disconnections], [2, 1]);
   },
 
-  "TLS works with the broker's authority, and not without it": async (rabbit, tls) => {
+  "TLS works with the broker's authority and a certificate for it, and not without either": async (rabbit, tls) => {
     const hosts = [{ host: rabbit.host, port: tls.port }];
+    const ca = await Deno.readTextFile(tls.authority);
+    const cert = await Deno.readTextFile(tls.clientCertificate);
+    const key = await Deno.readTextFile(tls.clientKey);
     {
-      await using stranger = await Harness.start(rabbit, { settings: { hosts, tls: {} } });
+      await using stranger = await Harness.start(rabbit, { settings: { hosts, tls: { cert, key } } });
       await stranger.logged(/no connection.*certificate/i);
     }
-    const ca = await Deno.readTextFile(tls.authority);
-    await using _harness = await (await Harness.start(rabbit, { settings: { hosts, tls: { ca } } })).up();
+    {
+      await using nobody = await Harness.start(rabbit, { settings: { hosts, tls: { ca } } });
+      await nobody.logged(/no connection.*wants a certificate.*mq.tlsCert/i);
+    }
+    await using _harness = await (await Harness.start(rabbit, { settings: { hosts, tls: { ca, cert, key } } })).up();
     await using peer = await ModulePeer.connect(rabbit.url);
     assert.equal((await peer.call("agentInfo")).flag, "false");
   },

@@ -15,6 +15,9 @@ Deno.test("Broker serves modules whatever RabbitMQ does", async (t) => {
       "listeners.ssl.local": `127.0.0.1:${tls.port}`,
       "ssl_options.certfile": tls.certificate,
       "ssl_options.keyfile": tls.key,
+      "ssl_options.cacertfile": tls.authority,
+      "ssl_options.verify": "verify_peer",
+      "ssl_options.fail_if_no_peer_cert": "true",
     },
   });
   for (const [name, run] of Object.entries({ ...SERVING, ...OUTAGES })) {

@@ -10,10 +10,12 @@ import { waitFor } from "../support/wait_for.ts";
 class ScriptedChannel extends EventEmitter {
   isClosed = false;
   readonly #closesWhenReady: boolean;
+  readonly #takes: () => boolean;
 
-  constructor({ closesWhenReady = false } = {}) {
+  constructor({ closesWhenReady = false, takes = (): boolean => true } = {}) {
     super();
     this.#closesWhenReady = closesWhenReady;
+    this.#takes = takes;
   }
 
   /** The reply and the end of the connection may come in one read of the socket. */
@@ -23,9 +25,15 @@ class ScriptedChannel extends EventEmitter {
     return declared;
   }
 
-  publish(_exchange: string, _key: string, _content: unknown, _options: unknown, done: (error: null) => void): void {
+  publish(
+    _exchange: string,
+    _key: string,
+    _content: unknown,
+    _options: unknown,
+    done: (error: Error | null) => void,
+  ): void {
     if (this.isClosed) throw new Error("Channel closed");
-    done(null);
+    done(this.#takes() ? null : new Error("message nacked"));
   }
 
   close(): Promise<void> {
@@ -70,4 +78,22 @@ Deno.test("EventPublisher gives up on a channel that is not opened in time, and 
   late.resolve(channel);
   await waitFor(() => channel.isClosed, { timeoutMs: 5_000, what: "the late channel to be closed" });
   assert.equal((await publisher.deliver(eventsOf(1), never)).outcome, "delivered");
+});
+
+Deno.test("EventPublisher tries a message for a minute that a queue does not take, and each later one three times", async () => {
+  let nowMs = 0;
+  let takes = false;
+  const broker = brokerOf(Promise.resolve(new ScriptedChannel({ takes: () => takes })));
+  const publisher = new EventPublisher({ broker, exchange: "elves", now: () => nowMs });
+  const outcome = async () => (await publisher.deliver(eventsOf(1), never)).outcome;
+  for (let tries = 0; tries < 10; tries++) assert.equal(await outcome(), "retry");
+  nowMs = 59_999;
+  assert.equal(await outcome(), "retry");
+  nowMs = 60_000;
+  assert.equal(await outcome(), "refused");
+  assert.deepEqual([await outcome(), await outcome(), await outcome()], ["retry", "retry", "refused"]);
+  takes = true;
+  assert.equal(await outcome(), "delivered");
+  takes = false;
+  for (let tries = 0; tries < 10; tries++) assert.equal(await outcome(), "retry");
 });

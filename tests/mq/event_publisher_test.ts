@@ -246,7 +246,7 @@ const CASES: Record<string, (rabbit: RabbitServer) => Promise<void>> = {
       arguments: { "x-max-length": 1, "x-overflow": "reject-publish" },
     });
     try {
-      await using bench = await Bench.start(rabbit);
+      await using bench = await Bench.start(rabbit, { patienceMs: 0 });
       const events = eventsOf(1_500);
       bench.dispatcher.enqueue(events);
       await bench.settled(1_500);

@@ -33,7 +33,7 @@ Deno.test("agent that is not there is named, and appears with its beat", async (
   await using app = await startApp(APPS);
   await using browser = await TestBrowser.launch();
   const visit = await browser.open(app.url, { place: "/agents/10.0.0.1" });
-  await visit.shows(".empty", "There is no agent 10.0.0.1");
+  await visit.shows(".panel .empty", "There is no agent 10.0.0.1");
   await sendBeat(app.beatAddress);
   await visit.shows(".facts", "web-1");
 });

@@ -46,7 +46,7 @@ Deno.test("agents say what is wrong with a filter", async () => {
   await using app = await startApp();
   await using browser = await TestBrowser.launch();
   const visit = await browser.open(app.url, { place: "/agents?cidr=nonsense" });
-  await visit.shows(".fault", "cidr");
+  await visit.shows(".fault", "This cannot be shown: cidr must be address ranges");
   await visit.go("/agents");
   await visit.shows(".table-box", "No agents yet.");
   assert.equal(await visit.page.locator(".fault").isVisible(), false);

@@ -28,6 +28,14 @@ Deno.test("apps show how far each version is rolled out, and who is missing", as
   visit.assertQuiet();
 });
 
+Deno.test("apps that no agent shall run or has yet are shown, before the first beat", async () => {
+  await using app = await startApp("auth.localAppInfo = {'app1':'1.0.2'}");
+  await using browser = await TestBrowser.launch();
+  const visit = await browser.open(app.url, { place: "/apps" });
+  await visit.shows(".rollout tbody tr", "app1 – 0 0 0 0");
+  visit.assertQuiet();
+});
+
 /** Offers a catalog in which these agents may run one app. */
 async function offer(app: TestApp, version: string, count: number): Promise<string> {
   const { catalog } = app.app;
@@ -40,16 +48,21 @@ Deno.test("apps: a held catalog is explained, compared and accepted, and one can
   await using app = await startApp("auth.mode = supervisor");
   await using browser = await TestBrowser.launch();
   const visit = await browser.open(app.url);
-  await visit.shows(".banner", "The app catalog is not known yet");
+  await visit.shows(".banner.warn", "The app catalog is not known yet");
   await sendBeat(app.beatAddress);
   assert.equal(await offer(app, "1.0.1", 20), "applied");
   assert.equal(await offer(app, "1.0.2", 2), "held");
-  await visit.shows(".banner", "A new app catalog is held back");
-  await visit.shows(".banner", "Apps and agents that it lists: 1 and 2");
+  await visit.shows(".banner.warn", "A new app catalog is held back");
+  await visit.shows(".banner.warn", "Apps and agents that it lists: 1 and 2");
 
   await visit.page.click(".banner >> text=Compare");
   await visit.shows(".diff", "app1 1.0.1 20 agents less: 10.0.0.0");
   await visit.shows(".diff", "app1 1.0.2 2 agents more: 10.0.0.0 10.0.0.1");
+  await visit.page.waitForFunction(() => {
+    const { top = 0, bottom = 0 } = document.querySelector(".diff")?.getBoundingClientRect() ?? {};
+    const bar = document.querySelector(".top")?.getBoundingClientRect().bottom ?? Infinity;
+    return top >= bar && bottom <= innerHeight;
+  });
   await visit.page.click(".banner >> text=Accept…");
   await visit.shows("dialog", "delete every app that it no longer names");
   await visit.page.click("dialog .danger");
@@ -65,6 +78,6 @@ Deno.test("apps: a held catalog is explained, compared and accepted, and one can
   await visit.counts("dialog", 0);
   assert.equal(app.app.catalog.current?.agents, 20);
   await visit.go("/events?kind=audit");
-  await visit.shows(".events", "local, catalog rollback");
+  await visit.shows(".events", /local, catalog rollback: catalog \d+ of \S+: applied/);
   visit.assertQuiet();
 });

@@ -57,6 +57,17 @@ Deno.test("overview charts show the span that was chosen, and remember it", asyn
   visit.assertQuiet();
 });
 
+Deno.test("overview says above everything which part of the service does not work", async () => {
+  await using app = await startApp();
+  await using browser = await TestBrowser.launch();
+  const visit = await browser.open(app.url);
+  await visit.shows(".banner.bad", "Not all of the service works: RabbitMQ (down)");
+  await visit.shows(".banner.bad", "127.0.0.1:1: nothing listens there");
+  await visit.page.click(".banner >> text=Show health");
+  await visit.isAt("/health");
+  visit.assertQuiet();
+});
+
 Deno.test("overview explains the guard, and releases it after asking", async () => {
   const clock = new FakeClock();
   await using app = await startApp("agent.grace = 0", { clock });
@@ -76,7 +87,7 @@ Deno.test("overview explains the guard, and releases it after asking", async () 
 
   await visit.page.click("text=Release guard…");
   await visit.page.click("dialog .danger");
-  await visit.counts(".banner", 0);
+  await visit.counts(".banner[data-key=guard]", 0);
   await visit.shows(".notes", "The guard is released.");
   await visit.go("/events?kind=guardOff,audit");
   await visit.shows(".events", "Guard off");

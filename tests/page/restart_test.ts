@@ -29,7 +29,7 @@ Deno.test("page says that it is stale while the service is down, and goes on by 
 
     await using after = await startApp(config, { dataDir });
     await visit.shows(".live", "Live");
-    await visit.counts(".banner.bad", 0);
+    await visit.counts(".banner[data-key=stale]", 0);
     await sendBeat(after.beatAddress, { ip: "10.0.0.2", asset: "after the restart" });
     await visit.shows(".tile-online", "2");
     await visit.shows(".events li", "after the restart");

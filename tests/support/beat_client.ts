@@ -62,14 +62,15 @@ export async function beat(
 
 /** A kept connection to a beat port, on which calls may be pipelined. Every wait on it is bounded by `timeoutMs`. */
 export class BeatConnection implements Disposable {
-  readonly #connection: Deno.TcpConn;
+  readonly #connection: Deno.Conn;
   readonly #timeoutMs: number;
   readonly #chunk = new Uint8Array(65_536);
   #bytes = new Uint8Array(0);
   #seqid = 0;
   #closed = false;
 
-  private constructor(connection: Deno.TcpConn, timeoutMs: number) {
+  /** @param connection as a caller opened it, over TLS for instance */
+  constructor(connection: Deno.Conn, timeoutMs = 5_000) {
     this.#connection = connection;
     this.#timeoutMs = timeoutMs;
   }

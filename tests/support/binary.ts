@@ -62,6 +62,8 @@ export async function requireBinary(path = BINARY): Promise<void> {
 /** A running elves-heartbeat. Leaving its `await using` scope kills it and removes its folder. */
 export class BinaryProcess implements AsyncDisposable {
   readonly pid: number;
+  /** Its conf.properties. */
+  readonly configFile: string;
   readonly #child: Deno.ChildProcess;
   readonly #folder: string;
   readonly #log: ProcessLog;
@@ -71,6 +73,7 @@ export class BinaryProcess implements AsyncDisposable {
 
   constructor(child: Deno.ChildProcess, folder: string) {
     this.pid = child.pid;
+    this.configFile = `${folder}/conf.properties`;
     this.#child = child;
     this.#folder = folder;
     this.#log = new ProcessLog(child.stdout, child.stderr);

@@ -117,6 +117,8 @@ export interface FleetOptions {
   readonly random: () => number;
   /** Told about every beat that ended, in the order in which they end. */
   readonly onBeat?: (agent: SimulatedAgent, effect: BeatEffect) => void;
+  /** Told about every beat that begins. */
+  readonly onSend?: (agent: SimulatedAgent) => void;
 }
 
 /**
@@ -177,6 +179,7 @@ export class FleetSimulator implements AsyncDisposable {
   }
 
   async #beat(agent: SimulatedAgent): Promise<void> {
+    this.#options.onSend?.(agent);
     const effect = await agent.beat(this.#options.address);
     this.#onTheWay.delete(agent);
     this.#options.onBeat?.(agent, effect);

@@ -12,14 +12,20 @@ const STOP_TIMEOUT_MS = 20_000;
 export interface RabbitOptions {
   /** More lines of rabbitmq.conf, such as `{ max_message_size: "100000" }`. */
   readonly config?: Readonly<Record<string, string>>;
+  /** As what it takes part in a cluster; alone by default. */
+  readonly cluster?: { readonly port: number; readonly epmdPort: number; readonly cookie: string };
 }
 
 /** Starts a private RabbitMQ from Debian's package on free ports, with its data in a temporary folder. */
 export async function startRabbit(options: RabbitOptions = {}): Promise<RabbitServer> {
   const folder = await Deno.makeTempDir({ prefix: "hb-rabbit-" });
-  const [port, distPort, epmdPort] = [freePort(), freePort(), freePort()];
+  const { port, epmdPort } = options.cluster ?? { port: freePort(), epmdPort: freePort() };
+  const distPort = freePort();
   const server = new RabbitServer({ folder, port, distPort, epmdPort });
   await Deno.writeTextFile(`${folder}/enabled_plugins`, "[].\n");
+  if (options.cluster !== undefined) {
+    await Deno.writeTextFile(`${folder}/.erlang.cookie`, options.cluster.cookie, { mode: 0o400 });
+  }
   const settings = {
     "listeners.tcp.local": `127.0.0.1:${port}`,
     "default_user": server.user,
@@ -41,6 +47,11 @@ export async function startRabbit(options: RabbitOptions = {}): Promise<RabbitSe
   return server;
 }
 
+/** What the node of that port is called. */
+export function nodeName(port: number): string {
+  return `hb-${port}@localhost`;
+}
+
 interface Place {
   folder: string;
   port: number;
@@ -56,6 +67,8 @@ export class RabbitServer implements AsyncDisposable {
   readonly password = "hb-test-secret";
   /** Address of the default virtual host, password included. */
   readonly url: string;
+  /** Its name among the nodes of a cluster. */
+  readonly node: string;
   readonly #folder: string;
   readonly #env: Record<string, string>;
   #process: Deno.ChildProcess | undefined;
@@ -66,11 +79,12 @@ export class RabbitServer implements AsyncDisposable {
     this.#folder = folder;
     this.port = port;
     this.url = `amqp://${this.user}:${this.password}@${this.host}:${port}`;
+    this.node = nodeName(port);
     this.#env = {
       PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       LANG: "C.UTF-8",
       HOME: folder,
-      RABBITMQ_NODENAME: `hb-${port}@localhost`,
+      RABBITMQ_NODENAME: this.node,
       RABBITMQ_MNESIA_BASE: `${folder}/mnesia`,
       RABBITMQ_LOG_BASE: `${folder}/log`,
       RABBITMQ_CONFIG_FILE: `${folder}/rabbitmq.conf`,

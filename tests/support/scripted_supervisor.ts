@@ -62,9 +62,12 @@ export class ScriptedSupervisor implements AsyncDisposable {
   /** Tells the heartbeat module, without being asked; without a list: a message that lacks it. */
   async cast(result?: readonly unknown[]): Promise<void> {
     const body = { mqkey: "supervisor.heartbeat.updateAppInfo", mqtype: "cast", mqbody: { result } };
-    this.#channel.publish(this.#exchange, "supervisor.heartbeat", Buffer.from(JSON.stringify(body)), {
-      persistent: true,
-    });
+    await this.publish(JSON.stringify(body));
+  }
+
+  /** Sends a message of any text to the heartbeat module. */
+  async publish(text: string): Promise<void> {
+    this.#channel.publish(this.#exchange, "supervisor.heartbeat", Buffer.from(text), { persistent: true });
     // Answered behind what was published on the channel before.
     await this.#channel.checkExchange(this.#exchange);
   }

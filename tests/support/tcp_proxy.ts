@@ -10,6 +10,8 @@ export class TcpProxy implements AsyncDisposable {
   #answersOnly = false;
   /** Whether connections are closed as soon as they come. */
   isRefusing = false;
+  #pieceBytes = Infinity;
+  #bytesPerSecond = Infinity;
   /** Connections that were taken so far. */
   accepted = 0;
 
@@ -42,6 +44,16 @@ export class TcpProxy implements AsyncDisposable {
     this.#stalled = undefined;
   }
 
+  /** Passes on one byte at a time, each in a segment of its own. */
+  dribble(on: boolean): void {
+    this.#pieceBytes = on ? 1 : Infinity;
+  }
+
+  /** Passes on so many bytes a second at most, in each direction of each connection. */
+  throttle(bytesPerSecond = Infinity): void {
+    this.#bytesPerSecond = bytesPerSecond;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
     this.cut();
@@ -61,15 +73,17 @@ export class TcpProxy implements AsyncDisposable {
         close(client);
         continue;
       }
+      client.setNoDelay(true);
       this.#open.add(client);
       this.#track(this.#serve(client));
     }
   }
 
   async #serve(client: Deno.Conn): Promise<void> {
-    let server: Deno.Conn;
+    let server: Deno.TcpConn;
     try {
       server = await Deno.connect(this.#target);
+      server.setNoDelay(true);
     } catch {
       return close(client);
     }
@@ -88,7 +102,12 @@ export class TcpProxy implements AsyncDisposable {
     try {
       for (let n = await from.read(buffer); n !== null; n = await from.read(buffer)) {
         if (answers || !this.#answersOnly) await this.#stalled?.promise;
-        for (let sent = 0; sent < n;) sent += await to.write(buffer.subarray(sent, n));
+        for (let sent = 0; sent < n;) {
+          const count = await to.write(buffer.subarray(sent, Math.min(n, sent + this.#pieceBytes)));
+          sent += count;
+          const pauseMs = count / this.#bytesPerSecond * 1000;
+          if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+        }
       }
     } catch {
       // One side is gone; so is the other in a moment.

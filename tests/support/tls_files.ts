@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { freePort } from "./free_port.ts";
 
-/** A certificate for 127.0.0.1, the authority that signed it, and a port for it. */
+/** A certificate for 127.0.0.1, one for its clients, the authority that signed both, and a port for it. */
 export class TlsFiles implements AsyncDisposable {
   /** A port on which nobody listens. */
   readonly port = freePort();
@@ -9,6 +9,8 @@ export class TlsFiles implements AsyncDisposable {
   readonly authority: string;
   readonly certificate: string;
   readonly key: string;
+  readonly clientCertificate: string;
+  readonly clientKey: string;
   readonly #folder: string;
 
   private constructor(folder: string) {
@@ -16,6 +18,8 @@ export class TlsFiles implements AsyncDisposable {
     this.authority = `${folder}/ca.pem`;
     this.certificate = `${folder}/certificate.pem`;
     this.key = `${folder}/key.pem`;
+    this.clientCertificate = `${folder}/client.pem`;
+    this.clientKey = `${folder}/client.key.pem`;
   }
 
   /** Makes them in a temporary folder. */
@@ -23,10 +27,11 @@ export class TlsFiles implements AsyncDisposable {
     const files = new TlsFiles(await Deno.makeTempDir({ prefix: "hb-tls-" }));
     const caKey = `${files.#folder}/ca.key.pem`;
     await openssl(`-subj /CN=hb-test-ca -keyout ${caKey} -out ${files.authority}`);
+    const signed = `-addext basicConstraints=CA:FALSE -CA ${files.authority} -CAkey ${caKey}`;
     await openssl(
-      `-subj /CN=hb-test -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=CA:FALSE ` +
-        `-CA ${files.authority} -CAkey ${caKey} -keyout ${files.key} -out ${files.certificate}`,
+      `-subj /CN=hb-test -addext subjectAltName=IP:127.0.0.1 ${signed} -keyout ${files.key} -out ${files.certificate}`,
     );
+    await openssl(`-subj /CN=hb-client ${signed} -keyout ${files.clientKey} -out ${files.clientCertificate}`);
     return files;
   }
 

@@ -116,12 +116,16 @@ export class NpmClient implements AsyncDisposable {
   readonly #connection;
   readonly #client: HeartbeatServiceClient;
 
-  constructor({ hostname, port }: BeatAddress, { strict = true }: { strict?: boolean } = {}) {
-    this.#connection = thrift.createConnection(hostname, port, {
+  /** @param options `ca`: the authority (PEM) of the server's certificate, for a connection over TLS */
+  constructor({ hostname, port }: BeatAddress, { strict = true, ca }: { strict?: boolean; ca?: string } = {}) {
+    const options = {
       transport: thrift.TBufferedTransport,
       protocol: strict ? thrift.TBinaryProtocol : NonStrictProtocol,
       max_attempts: 1,
-    });
+    };
+    this.#connection = ca === undefined
+      ? thrift.createConnection(hostname, port, options)
+      : thrift.createSSLConnection(hostname, port, { ...options, ca });
     this.#client = thrift.createClient(HeartbeatServiceClient, this.#connection);
   }
 

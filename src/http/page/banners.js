@@ -2,6 +2,7 @@
 import { acceptCatalog, releaseGuard } from "./actions.js";
 import { byId, fill, h, icon, syncChildren } from "./dom.js";
 import { localTime } from "./format.js";
+import { parts } from "./health_parts.js";
 import { t } from "./i18n.js";
 import { linkTo } from "./router.js";
 import { cut, visible } from "./text.js";
@@ -66,6 +67,7 @@ export class Banners {
       since === undefined ? undefined : staleBanner(since),
       ...(summary === undefined ? [] : [
         summary.guard.on ? this.#guard(summary) : undefined,
+        downBanner(summary),
         summary.catalog.held === null ? undefined : this.#held(summary),
         summary.catalog.known ? undefined : unknownCatalog(),
         ...clusterBanners(summary.cluster),
@@ -76,7 +78,7 @@ export class Banners {
 
   /** @param {Summary} summary @returns {Banner} */
   #guard(summary) {
-    const { guard, agents } = summary;
+    const { guard } = summary;
     const since = guard.since ?? summary.now;
     return {
       key: "guard",
@@ -85,7 +87,7 @@ export class Banners {
       title: t("guard.title", { time: localTime(Date.parse(since)) }),
       text: t("guard.text", {
         silent: guard.silent,
-        agents: agents.online + agents.suspect,
+        agents: guard.agents,
         n: guard.held,
         until: guard.ends_by === null ? "" : localTime(Date.parse(guard.ends_by)),
       }),
@@ -144,6 +146,24 @@ function staleBanner(since) {
     icon: "clock",
     title: t("stale.title", { time: localTime(since) }),
     text: t("stale.text"),
+  };
+}
+
+/** What this service needs of others; counts of the past, as of dropped events, are none of it. */
+const NEEDED = ["mq", "zookeeper", "store"];
+
+/** @param {Summary} summary @returns {Banner | undefined} */
+function downBanner(summary) {
+  const down = parts(summary).filter(({ name, level }) => NEEDED.includes(name) && level === "bad");
+  if (down.length === 0) return undefined;
+  const faults = down.map(({ fault }) => fault).filter((fault) => fault !== null);
+  return {
+    key: "down",
+    level: "bad",
+    icon: "square",
+    title: t("down.title", { names: down.map(({ name, state }) => `${t(`part.${name}`)} (${state})`).join(", ") }),
+    text: t("down.text", { faults: visible(cut(faults.join("; "), 400)) }),
+    tools: [h("a", { class: "button", href: linkTo(["health"]) }, t("down.show"))],
   };
 }
 

@@ -124,6 +124,8 @@ export class CatalogPanel {
       ),
       changes.length === 0 ? h("p", { class: "empty" }, t("diff.none")) : h("ul", {}, ...changes.map(changeLine)),
     );
+    // It stands below a roll-out that may be long, and is what one came for.
+    this.#diff.scrollIntoView();
   }
 }
 

@@ -16,7 +16,7 @@ import { visible } from "./text.js";
  */
 
 /** @type {Record<string, Level>} */
-const MQ = { up: "ok", connecting: "warn", down: "bad" };
+const MQ = { up: "ok", connecting: "warn", waiting: "bad", down: "bad" };
 /** @type {Record<string, Level>} */
 const ZOOKEEPER = { registered: "ok", down: "bad", off: "off", disabled: "off" };
 /** @type {Record<string, Level>} */

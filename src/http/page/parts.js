@@ -1,4 +1,5 @@
 // @ts-check
+import { ApiError } from "./api.js";
 import { faultText } from "./dialog.js";
 import { h, icon, setText } from "./dom.js";
 import { t } from "./i18n.js";
@@ -11,7 +12,12 @@ const STATE_ICONS = { online: "dot", suspect: "triangle", offline: "square" };
 
 /** @param {AgentState} state @returns {HTMLElement} */
 export function stateMark(state) {
-  return h("span", { class: `state ${state}` }, icon(STATE_ICONS[state]), t(`state.${state}`));
+  return h(
+    "span",
+    { class: `state ${state}` },
+    icon(STATE_ICONS[state]),
+    h("span", { class: "state-word" }, t(`state.${state}`)),
+  );
 }
 
 /** @param {"ok" | "warn" | "bad" | "off"} level @param {string} text @returns {HTMLElement} */
@@ -61,21 +67,15 @@ export class FaultLine {
 
   /** @param {unknown} cause */
   show(cause) {
-    setText(this.node, t("fault.load", { reason: faultText(cause) }));
+    // Asking the same again would be refused again.
+    const isRefused = cause instanceof ApiError && cause.status === 400;
+    setText(this.node, t(isRefused ? "fault.refused" : "fault.load", { reason: faultText(cause) }));
     this.node.hidden = false;
   }
 
   clear() {
     this.node.hidden = true;
   }
-}
-
-/**
- * Sets a text that stands for nothing yet.
- * @param {string} text @param {Child[]} [more]
- */
-export function emptyLine(text, more = []) {
-  return h("p", { class: "empty" }, text, ...more);
 }
 
 /** A list of names and values. @param {[string, Child | Child[]][]} pairs */

@@ -92,7 +92,8 @@ export class SilenceList {
       type: "button",
       on: { click: () => removeSilence(silence, () => this.refresh()) },
     }, t("silence.end"));
-    const target = h("td", {}, silenceTarget(silence), short && reason !== "" ? h("small", {}, foreign(reason)) : null);
+    const why = reason === "" ? null : h("small", { class: short ? "" : "on-phone" }, foreign(reason, 200));
+    const target = h("td", {}, silenceTarget(silence), why);
     return h(
       "tr",
       {},
@@ -101,7 +102,7 @@ export class SilenceList {
       h("td", { class: "num" }),
       ...(short ? [] : [
         h("td", { class: "col-until" }, timeOf(until)),
-        h("td", {}, foreign(reason, 200)),
+        h("td", { class: "col-reason" }, foreign(reason, 200)),
         h("td", { class: "col-by" }, foreign(by), " ", h("small", {}, timeOf(created_at))),
       ]),
       h("td", { class: "col-do" }, end),

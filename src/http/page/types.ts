@@ -32,6 +32,7 @@ export interface Summary {
   instance: string;
   version: string;
   commit: string;
+  deno: string;
   runtime: string;
   started_at: string;
   now: string;
@@ -42,7 +43,7 @@ export interface Summary {
   beat_interval_seconds: number | null;
   warming: boolean;
   grace_until: string | null;
-  guard: { on: boolean; since: string | null; silent: number; held: number; ends_by: string | null };
+  guard: { on: boolean; since: string | null; silent: number; agents: number; held: number; ends_by: string | null };
   catalog: {
     source: "local" | "supervisor";
     known: boolean;

@@ -16,7 +16,12 @@ import {
 } from "./schema.ts";
 
 const MQ: Properties = {
-  state: word("RabbitMQ connection.", ["connecting", "up", "down"]),
+  state: word("RabbitMQ connection; waiting: there is one, but the queue of calls cannot be reached.", [
+    "connecting",
+    "up",
+    "waiting",
+    "down",
+  ]),
   since: time("Since when"),
   fault: orNull(text("What went wrong.")),
 };
@@ -46,6 +51,7 @@ const SUMMARY: Properties = {
   instance: text("Name of this instance: host and beat port."),
   version: text("Version of elves-heartbeat."),
   commit: text("The commit it was built from."),
+  deno: text("Version of its runtime, Deno."),
   runtime: text("Where its runtime comes from."),
   started_at: time("Start of the process"),
   now: time("The server's clock"),
@@ -66,7 +72,8 @@ const SUMMARY: Properties = {
   guard: object({
     on: truth("Whether overdue agents are held, because too many are silent at once."),
     since: orNull(time("Since when")),
-    silent: count("Agents that are silent."),
+    silent: count("Agents that are silent for half the timeout or longer, without silenced ones."),
+    agents: count("Of how many, as the guard counts: online or suspect, without silenced ones."),
     held: count("Agents that are held."),
     ends_by: orNull(time("When it ends at the latest")),
   }),

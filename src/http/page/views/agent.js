@@ -31,7 +31,14 @@ export function agentView({ place, refresh }) {
     fault.clear();
     shown = "";
     fill(tools);
-    fill(body, h("p", { class: "panel empty" }, tNodes("agent.unknown", { ip: h("b", {}, visible(ip)) })));
+    fill(
+      body,
+      h(
+        "section",
+        { class: "panel" },
+        h("p", { class: "empty" }, tNodes("agent.unknown", { ip: h("b", {}, visible(ip)) })),
+      ),
+    );
   });
   const history = new Loader((signal) => get("events", { ip, limit: EVENTS }, signal), ({ events }) => {
     none.hidden = events.length > 0;

@@ -87,9 +87,13 @@ export function appsView({ place }) {
   };
 }
 
+/** Stands for the versions of an app that the catalog lists only for agents that are not there. */
+const NO_VERSION = { version: "–", wanted: 0, matching: 0, missing: 0, unwanted: 0 };
+
 /** @param {AppCounts} app @param {number} most how many agents the longest bar stands for */
 function appRows({ app, versions }, most) {
-  return versions.map((version, i) => {
+  const rows = versions.length === 0 ? [NO_VERSION] : versions;
+  return rows.map((version, i) => {
     const counts = { app, ...version };
     const name = i === 0
       ? h("a", { href: linkTo(["apps", app]) }, foreign(app))

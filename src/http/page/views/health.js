@@ -83,12 +83,23 @@ export function healthView({ summary: known }) {
 
 /** @param {Summary} summary */
 function buildFacts(
-  { instance, version, commit, runtime, started_at, beats, beat_interval_seconds, timeout_seconds, stream_clients },
+  {
+    instance,
+    version,
+    commit,
+    deno,
+    runtime,
+    started_at,
+    beats,
+    beat_interval_seconds,
+    timeout_seconds,
+    stream_clients,
+  },
 ) {
   return facts([
     [t("health.instance"), foreign(instance)],
     [t("health.version"), `${version} (${commit})`],
-    [t("health.runtime"), runtime],
+    [t("health.runtime"), `Deno ${deno}, ${runtime}`],
     [t("health.uptime"), [`${duration(secondsSince(started_at))} · `, timeOf(started_at)]],
     [t("health.beats"), t("health.beats.text", { n: beats.total, rate: rate(beats.per_second) })],
     [t("health.interval"), beat_interval_seconds === null ? "–" : duration(Math.round(beat_interval_seconds))],
