@@ -47,6 +47,8 @@ export class PendingEvents {
   readonly #options: PendingEventsOptions;
   /** By id, the oldest first. */
   readonly #pending = new Map<string, Pending>();
+  /** The same, by kind and address: 100,000 wait when a whole fleet comes, and are told a few hundred at a time. */
+  readonly #bySubject = new Map<string, Set<Pending>>();
   /** What was told lately, by kind and address; the oldest first. */
   readonly #told = new Map<string, Told>();
   #leadsSinceMs: number | undefined;
@@ -70,11 +72,11 @@ export class PendingEvents {
       const told = this.#told.get(subjectOf(event.id));
       const isOthers = event.learnt === true && this.#othersTell;
       if (isOthers || (told !== undefined && covers({ id: "", atMs: told.atMs }, event))) dropped.push(event.id);
-      else this.#pending.set(event.id, { event, sinceMs, claimedBy: undefined });
+      else this.#add({ event, sinceMs, claimedBy: undefined });
     }
     for (const id of this.#pending.keys()) {
       if (this.#pending.size <= MAX_PENDING) break;
-      this.#pending.delete(id);
+      this.#delete(id);
       dropped.push(id);
     }
     if (dropped.length > 0) this.#options.drop(dropped);
@@ -96,7 +98,7 @@ export class PendingEvents {
       this.#told.set(subject, { atMs: Math.max(atMs, known?.atMs ?? atMs), seenMs });
     }
     const dropped = this.#covered(events).map(({ event }) => event.id);
-    for (const id of dropped) this.#pending.delete(id);
+    for (const id of dropped) this.#delete(id);
     if (dropped.length > 0) this.#options.drop(dropped);
   }
 
@@ -125,7 +127,7 @@ export class PendingEvents {
     this.#othersTell = othersTell;
     if (!othersTell) return;
     const dropped = [...this.#pending.values()].filter(({ event }) => event.learnt).map(({ event }) => event.id);
-    for (const id of dropped) this.#pending.delete(id);
+    for (const id of dropped) this.#delete(id);
     if (dropped.length > 0) this.#options.drop(dropped);
   }
 
@@ -134,12 +136,34 @@ export class PendingEvents {
     this.#othersTell = false;
   }
 
+  #add(pending: Pending): void {
+    const { id } = pending.event;
+    this.#delete(id);
+    this.#pending.set(id, pending);
+    const subject = subjectOf(id);
+    const alike = this.#bySubject.get(subject);
+    if (alike === undefined) this.#bySubject.set(subject, new Set([pending]));
+    else alike.add(pending);
+  }
+
+  #delete(id: string): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    const subject = subjectOf(id);
+    const alike = this.#bySubject.get(subject);
+    alike?.delete(pending);
+    if (alike?.size === 0) this.#bySubject.delete(subject);
+  }
+
   #covered(events: readonly ToldEvent[]): Pending[] {
-    if (this.#pending.size === 0) return [];
-    const bySubject = Map.groupBy(events, ({ id }) => subjectOf(id));
-    return [...this.#pending.values()].filter(({ event }) =>
-      bySubject.get(subjectOf(event.id))?.some((told) => covers(told, event))
-    );
+    const covered = new Set<Pending>();
+    for (const told of events) {
+      for (const pending of this.#bySubject.get(subjectOf(told.id)) ?? []) {
+        if (covers(told, pending.event)) covered.add(pending);
+      }
+    }
+    return [...covered];
   }
 
   #tellAll(): void {
@@ -153,7 +177,7 @@ export class PendingEvents {
     const due = [...this.#pending.values()].filter((pending) =>
       isDue(pending) && (pending.claimedBy === undefined || !isPresent(pending.claimedBy))
     );
-    for (const { event } of due) this.#pending.delete(event.id);
+    for (const { event } of due) this.#delete(event.id);
     if (due.length > 0) tell(due.map(({ event }) => event));
   }
 }

@@ -1,12 +1,9 @@
 import { type Agent, AgentQueue, type Instant } from "./agent.ts";
 import { Departures } from "./departures.ts";
+import { Grace, type GraceOptions } from "./grace.ts";
 
 /** How the state of agents is decided. */
-export interface LivenessOptions {
-  /** How long after its last beat an agent is offline, ms. */
-  readonly timeoutMs: number;
-  /** How long after a start or a stall of ours nobody is called offline, ms; 0 for not at all. */
-  readonly graceMs: number;
+export interface LivenessOptions extends GraceOptions {
   /** The share of silent agents above which an overdue agent is held instead of called offline, 0 to 1. */
   readonly guardShare: number;
   /** The least number of agents at which the guard acts. */
@@ -50,10 +47,6 @@ export interface LivenessStatus {
   readonly guardEndsByMs: number | undefined;
 }
 
-/** A gap this long between two looks means that this process stood still: looks come twice a second. */
-const STALL_MS = 2_500;
-/** How far the wall clock may move against the monotonic one before that counts as a step of the clock, ms. */
-const CLOCK_STEP_MS = 2_000;
 /** How often queues are sorted at most, ms: as late as agents may be called offline. */
 const SORT_MS = 1_000;
 
@@ -80,15 +73,8 @@ export class Liveness {
   readonly #leaving: Departures;
   /** Head: the agent that has been offline for the longest time. */
   readonly offline = new AgentQueue();
-  #graceSinceMs = -Infinity;
-  #graceUntilMs = -Infinity;
+  readonly #grace = new Grace(() => this.#options);
   #guardSinceMs: number | undefined;
-  #last: Instant | undefined;
-  /** Whether other instances take beats too, so that after a stall there may be some that are not known here. */
-  #isShared = false;
-  #isBehind = false;
-  /** Until when it was behind the last time, by the monotonic clock, ms. */
-  #behindUntilMs = -Infinity;
   /** Whether there are agents at a place in a queue that is not theirs. */
   #isUnsorted = false;
   #sortedMs = -Infinity;
@@ -104,7 +90,7 @@ export class Liveness {
     const guardEndsByMs = guardSinceMs === undefined ? undefined : guardSinceMs + this.#options.guardMaxHoldMs;
     const held = guardSinceMs === undefined ? 0 : audible(this.#held);
     const [silent, agents] = [this.#silent, this.#present];
-    return { guardSinceMs, graceUntilMs: this.#graceUntilMs, silent, agents, held, guardEndsByMs };
+    return { guardSinceMs, graceUntilMs: this.#grace.untilMs, silent, agents, held, guardEndsByMs };
   }
 
   get counts(): { online: number; suspect: number; offline: number } {
@@ -143,20 +129,17 @@ export class Liveness {
 
   /** Whether there may be beats that are not known here, so that nobody is called offline. */
   get isBehind(): boolean {
-    return this.#isBehind;
+    return this.#grace.isBehind;
   }
 
   /** There may be beats at other instances that are not known here. */
   fallBehind(): void {
-    this.#isShared = true;
-    this.#isBehind = true;
+    this.#grace.fallBehind();
   }
 
   /** All beats are known. @param endGrace whether others were there all the time, so that grace is not needed either */
-  catchUp(now: Instant, { endGrace }: { endGrace: boolean }): void {
-    if (this.#isBehind) this.#behindUntilMs = now.monotonic;
-    this.#isBehind = false;
-    if (endGrace) this.#graceUntilMs = Math.min(this.#graceUntilMs, now.monotonic);
+  catchUp(now: Instant, options: { endGrace: boolean }): void {
+    this.#grace.catchUp(now, options);
     this.#sort(now);
   }
 
@@ -174,8 +157,7 @@ export class Liveness {
 
   /** A run begins: nobody is called offline before this moment, nor within its grace. */
   start(now: Instant): void {
-    this.#graceSinceMs = now.monotonic;
-    this.#graceUntilMs = now.monotonic + this.#options.graceMs;
+    this.#grace.start(now);
   }
 
   /** Ends the guard by hand. @returns whether it was on */
@@ -187,8 +169,8 @@ export class Liveness {
 
   /** Brings every state up to this moment. */
   advance(now: Instant): void {
-    this.#noticeStall(now);
-    if (!this.#isBehind && now.monotonic - this.#sortedMs >= SORT_MS) this.#sort(now);
+    this.#grace.look(now);
+    if (!this.#grace.isBehind && now.monotonic - this.#sortedMs >= SORT_MS) this.#sort(now);
     this.#age(now);
     this.#releaseSilenced(now);
     this.#checkGuard(now);
@@ -196,24 +178,6 @@ export class Liveness {
     this.#decideOverdue(now);
     this.#decideGivenUp(now);
     this.#letLeave(now);
-  }
-
-  #noticeStall(now: Instant): void {
-    const last = this.#last;
-    this.#last = now;
-    if (last === undefined) return;
-    const passed = now.monotonic - last.monotonic;
-    const stepped = Math.abs(now.wall - last.wall - passed) > CLOCK_STEP_MS;
-    if (passed > STALL_MS || stepped) this.#grantGrace(now);
-    if (passed > STALL_MS && this.#isShared) this.#isBehind = true;
-  }
-
-  /** Nobody is called offline for the time of grace, unless there was a grace within the last timeout. */
-  #grantGrace(now: Instant): void {
-    const { graceMs, timeoutMs } = this.#options;
-    if (graceMs === 0 || now.monotonic - this.#graceSinceMs < timeoutMs) return;
-    this.#graceSinceMs = now.monotonic;
-    this.#graceUntilMs = now.monotonic + graceMs;
   }
 
   #sort(now: Instant): void {
@@ -234,7 +198,7 @@ export class Liveness {
 
   /** A guard does not hold on to agents that were silenced meanwhile. */
   #releaseSilenced(now: Instant): void {
-    if (this.#guardSinceMs === undefined || this.#held.silenced === 0 || this.#inGrace(now)) return;
+    if (this.#guardSinceMs === undefined || this.#held.silenced === 0 || this.#grace.holds(now)) return;
     for (const agent of this.#held.toArray()) {
       if (!agent.silenced) continue;
       this.#held.remove(agent);
@@ -244,23 +208,23 @@ export class Liveness {
 
   /** Those that grace has held are due when it ends, unless a guard holds them on. */
   #decideHeld(now: Instant): void {
-    if (this.#held.size === 0 || this.#inGrace(now)) return;
+    if (this.#held.size === 0 || this.#grace.holds(now)) return;
     const guarded = audible(this.#held) > 0 && this.#guarded(now);
     if (guarded && this.#held.silenced === 0) return;
     for (const agent of this.#held.toArray()) {
       if (guarded && !agent.silenced) continue;
       this.#held.remove(agent);
-      this.#goOffline(agent, this.#mercyUntilMs);
+      this.#goOffline(agent, this.#grace.mercyUntilMs);
     }
   }
 
   #decideOverdue(now: Instant): void {
     const due = now.monotonic - this.#options.timeoutMs;
     for (let agent = this.#quiet.head; agent !== undefined && agent.lastBeatMs <= due; agent = this.#quiet.head) {
-      const held = this.#inGrace(now) || (!agent.silenced && this.#guarded(now));
+      const held = this.#grace.holds(now) || (!agent.silenced && this.#guarded(now));
       this.#quiet.remove(agent);
       if (held) this.#hold(agent);
-      else this.#goOffline(agent, Math.max(agent.lastBeatMs + this.#options.timeoutMs, this.#mercyUntilMs));
+      else this.#goOffline(agent, Math.max(agent.lastBeatMs + this.#options.timeoutMs, this.#grace.mercyUntilMs));
     }
   }
 
@@ -275,7 +239,7 @@ export class Liveness {
   }
 
   #letLeave(now: Instant): void {
-    if (this.#inGrace(now)) return;
+    if (this.#grace.holds(now)) return;
     for (let agent = this.#leaving.next(now); agent !== undefined; agent = this.#leaving.next(now)) {
       this.#goOffline(agent, now.monotonic);
     }
@@ -290,16 +254,6 @@ export class Liveness {
     agent.state = "offline";
     this.offline.push(agent);
     this.#listener.offline(agent, atMs);
-  }
-
-  /** Whether nobody is called offline at all, whatever the guard says. */
-  #inGrace({ monotonic }: Instant): boolean {
-    return this.#isBehind || monotonic < this.#graceUntilMs;
-  }
-
-  /** Until when nobody was called offline. */
-  get #mercyUntilMs(): number {
-    return Math.max(this.#graceUntilMs, this.#behindUntilMs);
   }
 
   /** Agents whose silence is not explained yet, so without those that an ended guard has given up. */
