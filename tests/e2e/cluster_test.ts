@@ -35,6 +35,7 @@ Deno.test("elves-heartbeat in three instances: killed, paused for 30 s, cut off,
   await killed.end("kill");
   await killed.start();
   await waitFor(async () => (await killed.states()).size === AGENTS, { timeoutMs: 3_000, what: "a complete newcomer" });
+  await waitFor(() => killed.isSettled(), { timeoutMs: 20_000, what: "the newcomer to settle" });
   scene.phase = "killed";
   fleet.set(second, false);
 

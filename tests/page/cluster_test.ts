@@ -40,7 +40,7 @@ Deno.test("cluster: health shows every instance, and banners say what is wrong a
   await visit.counts(".banner", 0);
   a.proxy.isRefusing = true;
   a.proxy.cut();
-  await visit.shows(".banner", "Not everything is known here that other instances know");
+  await visit.shows("#banners", "Not everything is known here that other instances know");
   await visit.shows(".cluster", "catching up");
   await visit.shows(".cluster", "no leader");
   visit.assertQuiet();
