@@ -55,6 +55,7 @@ Deno.test("elves-heartbeat calls nobody offline or online wrongly, whatever the 
   });
 
   await t.step("RabbitMQ is reached byte by byte", async () => {
+    stage.disturb();
     broker.dribble(true);
     stage.off(7);
     await stage.settled();
@@ -66,6 +67,7 @@ Deno.test("elves-heartbeat calls nobody offline or online wrongly, whatever the 
   });
 
   await t.step("the connection to RabbitMQ is cut while events are told", async () => {
+    stage.disturb();
     stage.off(8, 9);
     for (let cuts = 1; cuts <= 3; cuts++) {
       broker.cut();
@@ -76,10 +78,11 @@ Deno.test("elves-heartbeat calls nobody offline or online wrongly, whatever the 
     stage.on(8, 9);
     broker.cut();
     await stage.settled();
-    await stage.service.logged(/mq: connected/);
+    await stage.answers();
   });
 
   await t.step("the connection to RabbitMQ stalls while events are told", async () => {
+    stage.disturb();
     broker.stall();
     stage.off(10, 11);
     await stage.settled();
