@@ -2,6 +2,7 @@ import { type CatalogListener, SupervisorCatalog } from "./apps/keeper.ts";
 import { LocalCatalog } from "./apps/local_catalog.ts";
 import { SupervisorSync } from "./apps/sync.ts";
 import { buildInfo } from "./build_info.ts";
+import { Cluster } from "./cluster/cluster.ts";
 import type { Clock } from "./clock.ts";
 import { appSource, zookeeperEnabled } from "./config/config.ts";
 import { differences, withLive } from "./config/reload.ts";
@@ -10,6 +11,7 @@ import { descriptorShortage } from "./descriptors.ts";
 import { EventDispatcher } from "./events/dispatcher.ts";
 import type { EventSink } from "./events/sink.ts";
 import { Webhook } from "./events/webhook.ts";
+import type { FleetEvent } from "./fleet/events.ts";
 import { Fleet } from "./fleet/fleet.ts";
 import { History } from "./history.ts";
 import { Access } from "./http/access.ts";
@@ -71,6 +73,8 @@ export interface App {
   readonly fleet: Fleet;
   readonly catalog: LocalCatalog | SupervisorCatalog;
   readonly broker: Broker;
+  /** Undefined where this is the only instance. */
+  readonly cluster: Cluster | undefined;
   readonly store: Store;
   readonly events: EventDispatcher;
   readonly operations: Operations;
@@ -133,7 +137,10 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     fleet.restore(memory, now());
 
     const listener: CatalogListener = {
-      inForce: ({ body, origin, atMs }) => recorder.catalog({ body, origin, takenAtMs: atMs, source: catalog.source }),
+      inForce({ body, origin, atMs }) {
+        recorder.catalog({ body, origin, takenAtMs: atMs, source: catalog.source });
+        cluster?.catalogInForce({ body, origin, atMs });
+      },
       event: (kind, details) => recorder.event(kind, details),
     };
     const catalog: LocalCatalog | SupervisorCatalog = appSource(settings) === "local"
@@ -160,6 +167,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       fleet,
       catalog: sync ?? catalog,
       slices,
+      cluster: settings["cluster.enabled"] ? { isNewcomer: () => cluster?.isNewcomer ?? false } : undefined,
       onCaughtUp: () => sync?.now(),
       onDown: () => sync?.pause(),
     });
@@ -172,12 +180,34 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     lifecycle.push("RabbitMQ connection", () => broker.close());
     lifecycle.push("supervisor sync", () => sync?.pause());
 
+    const cluster = !settings["cluster.enabled"] ? undefined : new Cluster({
+      ...{ instance, run, version: buildInfo().version, broker, fleet, catalog, slices, clock, log },
+      timeoutMs: () => current["agent.timeout"],
+      tell: (happened) => events.enqueue(happened),
+      drop: (ids) => void store.markSent(ids),
+      silences: {
+        add: (silences) => fleet.adoptSilences(silences, now()),
+        remove: (ids) => ids.forEach((id) => fleet.removeSilence(id, now())),
+        list: () => fleet.silences.list.map(({ stored }) => stored),
+      },
+    });
+    if (cluster !== undefined) lifecycle.push("cluster", () => cluster.stop());
+    const tell = (happened: readonly FleetEvent[]) =>
+      cluster === undefined ? events.enqueue(happened) : cluster.happened(happened);
+
     const sinks: EventSink[] = [];
     if (settings["events.enabled"]) sinks.push(new EventPublisher({ broker, exchange: settings["mq.exchange"] }));
     const url = settings["events.webhook"];
     if (url !== undefined) sinks.push(new Webhook({ url: url.href, secret: settings["events.webhookSecret"], clock }));
-    const events = new EventDispatcher({ sinks, log, clock, onSent: (ids) => void store.markSent(ids) });
-    events.enqueue(memory.unsent);
+    const events: EventDispatcher = new EventDispatcher({
+      ...{ sinks, log, clock },
+      onSent(sent) {
+        void store.markSent(sent.map(({ id }) => id));
+        cluster?.told(sent);
+      },
+    });
+    // Those of a former run; in a cluster others may have told them since.
+    tell(memory.unsent.map((event) => ({ ...event, learnt: true })));
     events.start();
     lifecycle.push("events", () => events.stop());
     const recorder = new Recorder({
@@ -185,7 +215,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       clock,
       log,
       store,
-      tell: (happened) => events.enqueue(happened),
+      tell,
       show: (happened) => {
         metrics.events.add(happened);
         stream.publish(happened);
@@ -195,9 +225,10 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     });
     // Before there are new events, which would be read as old ones.
     await stream.restore(store, log);
+    if (cluster !== undefined && catalog instanceof SupervisorCatalog) catalog.restate();
     recorder.start();
     lifecycle.push("recorder", () => recorder.stop());
-    const operations = new Operations({ fleet, catalog, store, recorder, clock, log });
+    const operations = new Operations({ fleet, catalog, store, recorder, clock, log, cluster });
 
     const service = new HeartbeatService({ fleet, catalog, clock });
     const beats = new BeatServer(service, new FaultLog(log, () => clock.monotonic()), {
@@ -207,6 +238,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     beats.listen();
     lifecycle.push("beat port", () => beats.stop(DRAIN_MS));
     lifecycle.push("calls", () => broker.stopConsuming());
+    cluster?.start();
     await broker.start();
     const beatAddress = beats.address;
     const registrar = newRegistrar(settings, {
@@ -231,6 +263,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       beatsPerSecond: () => history.beatsPerSecond,
       timeoutMs: () => current["agent.timeout"],
       streamClients: () => stream.clients,
+      cluster,
     });
     const routes: readonly Route[] = [
       ...healthRoutes(status),
@@ -271,6 +304,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
         fleet,
         catalog,
         broker,
+        cluster,
         store,
         events,
         operations,

@@ -3,9 +3,9 @@ import type { LocalCatalog } from "./apps/local_catalog.ts";
 import type { OfferOutcome } from "./apps/offer.ts";
 import type { Clock } from "./clock.ts";
 import type { Difference } from "./config/reload.ts";
-import type { Instant } from "./fleet/agent.ts";
+import type { Agent, Instant } from "./fleet/agent.ts";
 import type { Fleet } from "./fleet/fleet.ts";
-import type { EndedSilence, NewSilence, Silence } from "./fleet/silences.ts";
+import type { EndedSilence, NewSilence, Silence, StoredSilence } from "./fleet/silences.ts";
 import type { Logger } from "./log.ts";
 import type { CatalogRow } from "./store/store.ts";
 
@@ -47,8 +47,19 @@ export interface OperationsOptions {
   };
   /** Keeps what was done among the events. */
   readonly recorder: { audit(audit: Audit, subject?: AuditSubject): void };
+  /** Passes on to the other instances what was done; undefined where there are none. */
+  readonly cluster?: OperationsPeers | undefined;
   readonly clock: Clock;
   readonly log: Logger;
+}
+
+/** The other instances, which are to do the same. */
+export interface OperationsPeers {
+  /** @param rows the agents, each with the time of its last beat, ms since the epoch */
+  forgot(rows: readonly { readonly ip: string; readonly stampMs: number }[]): void;
+  releasedGuard(): void;
+  silenced(silence: StoredSilence): void;
+  unsilenced(id: string): void;
 }
 
 /** Everything that people do to the service by hand, each with an audit line in the log and an audit row among the events. */
@@ -62,15 +73,21 @@ export class Operations {
   /** Forgets one agent. @returns whether there was one at this canonical address */
   forget(ip: string, who: string): boolean {
     const { fleet } = this.#options;
-    const asset = fleet.get(ip, this.#now())?.asset;
-    if (asset === undefined || !fleet.forget(ip, this.#now())) return false;
+    const agent = fleet.get(ip, this.#now());
+    if (agent === undefined || !fleet.forget(ip, this.#now())) return false;
+    const { asset } = agent;
+    this.#options.cluster?.forgot([forgottenRow(agent)]);
     this.#audit({ action: "forget", who, what: ip, result: "forgotten" }, { ip, asset });
     return true;
   }
 
   /** Forgets every agent that has been offline for at least this long. @returns how many */
   prune(offlineForMs: number, who: string): number {
-    const count = this.#options.fleet.prune(offlineForMs, this.#now());
+    const { fleet, cluster } = this.#options;
+    const now = this.#now();
+    const rows = cluster === undefined ? [] : fleet.offlineFor(offlineForMs, now).map(forgottenRow);
+    const count = fleet.prune(offlineForMs, now);
+    cluster?.forgot(rows);
     const what = `agents that have been offline for ${seconds(offlineForMs)} s`;
     this.#audit({ action: "prune", who, what, result: `${count} forgotten` });
     return count;
@@ -81,6 +98,7 @@ export class Operations {
     const { fleet } = this.#options;
     const { held } = fleet.status(this.#now());
     if (!fleet.releaseGuard(this.#now())) return false;
+    this.#options.cluster?.releasedGuard();
     this.#audit({ action: "guardRelease", who, what: "the guard", result: `${held} held agents may go offline` });
     return true;
   }
@@ -122,6 +140,7 @@ export class Operations {
    */
   addSilence(wish: NewSilence, who: string): Silence {
     const silence = this.#options.fleet.addSilence(wish, { by: who, now: this.#now() });
+    this.#options.cluster?.silenced(silence.stored);
     const result = `agents in it: ${silence.agents}, until ${new Date(silence.untilMs).toISOString()}`;
     this.#audit({ action: "silenceAdd", who, what: silence.text, result });
     return silence;
@@ -131,6 +150,7 @@ export class Operations {
   removeSilence(id: string, who: string): boolean {
     const ended = this.#options.fleet.removeSilence(id, this.#now());
     if (ended === undefined) return false;
+    this.#options.cluster?.unsilenced(id);
     this.#audit({ action: "silenceRemove", who, what: ended.silence.text, result: endText(ended) });
     return true;
   }
@@ -168,6 +188,10 @@ export class Operations {
     log.info("audit: {who} {action}: {what}: {result}", { ...audit });
     recorder.audit(audit, subject);
   }
+}
+
+function forgottenRow({ ip, lastSeenMs }: Agent): { ip: string; stampMs: number } {
+  return { ip, stampMs: Math.floor(lastSeenMs) };
 }
 
 function seconds(ms: number): number {

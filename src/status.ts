@@ -2,6 +2,7 @@ import type { SupervisorCatalog } from "./apps/keeper.ts";
 import type { LocalCatalog } from "./apps/local_catalog.ts";
 import type { BuildInfo } from "./build_info.ts";
 import type { Clock } from "./clock.ts";
+import { type ClusterStatus, type ClusterSummary, clusterSummary } from "./cluster/summary.ts";
 import type { EventDispatcher, SinkStats } from "./events/dispatcher.ts";
 import type { SinkName } from "./events/sink.ts";
 import type { Fleet } from "./fleet/fleet.ts";
@@ -30,6 +31,8 @@ export interface StatusParts {
   readonly timeoutMs: () => number;
   /** How many clients read the stream. */
   readonly streamClients: () => number;
+  /** Undefined where this is the only instance. */
+  readonly cluster: { readonly status: ClusterStatus } | undefined;
 }
 
 /** A moment as text, RFC 3339 in UTC. */
@@ -117,14 +120,15 @@ export interface Summary {
     readonly queued: number;
   };
   readonly events: { readonly sinks: readonly SinkSummary[] };
-  readonly cluster: { readonly enabled: boolean };
+  /** Only `enabled` where it is not. */
+  readonly cluster: { readonly enabled: false } | ClusterSummary;
   readonly silences: number;
   readonly stream_clients: number;
 }
 
 /** What `/readyz` tells: each part with whether it works. */
 export interface Readiness {
-  /** Whether beats are served and RabbitMQ is up. */
+  /** Whether beats are served, RabbitMQ is up, and in a cluster whether what the others know is known here. */
   readonly ready: boolean;
   readonly warming: boolean;
   readonly beats: { readonly ok: boolean };
@@ -132,6 +136,7 @@ export interface Readiness {
   readonly zookeeper: Summary["zookeeper"] & { readonly ok: boolean };
   readonly store: Summary["store"] & { readonly ok: boolean };
   readonly catalog: Pick<Summary["catalog"], "source" | "known" | "age_seconds"> & { readonly ok: boolean };
+  readonly cluster: Pick<Summary["cluster"], "enabled"> & { readonly ok: boolean };
 }
 
 /** Reads the state of every part, for people, balancers and the page. Costs the same in a fleet of any size. */
@@ -167,7 +172,7 @@ export class Status {
       zookeeper: this.#zookeeper(),
       store: this.#store(),
       events: { sinks: this.#sinks() },
-      cluster: { enabled: false },
+      cluster: clusterSummary(this.#parts.cluster?.status),
       stream_clients: streamClients(),
     };
   }
@@ -179,14 +184,17 @@ export class Status {
     const zookeeper = this.#zookeeper();
     const store = this.#store();
     const { source, known, age_seconds } = this.#catalog();
+    const { cluster: peers } = this.#parts;
+    const cluster = { ok: peers?.status.caughtUp ?? true, enabled: peers !== undefined };
     return {
-      ready: beats.ok && mq.state === "up",
+      ready: beats.ok && mq.state === "up" && cluster.ok,
       warming: this.#parts.fleet.isWarming(this.#now()),
       beats,
       mq: { ok: mq.state === "up", ...mq },
       zookeeper: { ok: zookeeper.state === "registered" || zookeeper.state === "disabled", ...zookeeper },
       store: { ok: store.state === "ok", ...store },
       catalog: { ok: known, source, known, age_seconds },
+      cluster,
     };
   }
 

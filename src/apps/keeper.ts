@@ -136,6 +136,14 @@ export class SupervisorCatalog implements CatalogUpdates {
     });
   }
 
+  /** Puts a catalog in force that is in force at another instance, which has asked whoever had to be asked. */
+  adopt({ body, origin, atMs }: RememberedCatalog): Promise<OfferOutcome> {
+    return this.#inTurn(async () => {
+      const candidate = await this.#read(JSON.parse(body), origin);
+      return candidate === undefined ? this.#reject(body) : await this.#apply(candidate, atMs);
+    });
+  }
+
   #inTurn<T>(job: () => Promise<T>): Promise<T> {
     const outcome = this.#last.then(job);
     this.#last = outcome.catch(() => {});
@@ -179,17 +187,17 @@ export class SupervisorCatalog implements CatalogUpdates {
     }
   }
 
-  async #apply({ catalog, refused, origin }: Candidate): Promise<OfferOutcome> {
+  async #apply({ catalog, refused, origin }: Candidate, atMs?: number): Promise<OfferOutcome> {
     const { listener } = this.#options;
     const summary = { apps: catalog.apps.size, agents: catalog.agents, refused };
     logRefused(refused, this.#faults);
     this.#held = undefined;
     const former = this.#current;
     if (former !== undefined && await this.#slices.run(sameCatalog(former, catalog))) {
-      this.#tell(this.#told?.body ?? await this.#slices.run(catalogBody(former)), origin);
+      this.#tell(this.#told?.body ?? await this.#slices.run(catalogBody(former)), { origin, atMs });
       return { result: "unchanged", ...summary };
     }
-    this.#tell(await this.#slices.run(catalogBody(catalog)), origin);
+    this.#tell(await this.#slices.run(catalogBody(catalog)), { origin, atMs });
     this.#current = catalog;
     const { apps, agents } = summary;
     const changed = former === undefined ? agents : await this.#slices.run(changedAgents(former, catalog));
@@ -212,8 +220,12 @@ export class SupervisorCatalog implements CatalogUpdates {
     return { result: "applied", ...summary };
   }
 
-  #tell(body: string, origin: string): void {
-    this.#told = { body, origin, atMs: this.#options.clock.wall() };
+  /** @param atMs when it was said; now unless told otherwise */
+  #tell(
+    body: string,
+    { origin, atMs = this.#options.clock.wall() }: { origin: string; atMs: number | undefined },
+  ): void {
+    this.#told = { body, origin, atMs };
     this.#options.listener.inForce(this.#told);
   }
 

@@ -21,6 +21,11 @@ export class LocalCatalog implements CatalogUpdates {
     this.#current = catalogForAll(apps);
   }
 
+  /** Takes nothing from other instances: what agents may run is in the configuration of each. */
+  adopt(): Promise<OfferOutcome> {
+    return this.offer();
+  }
+
   offer(): Promise<OfferOutcome> {
     return Promise.resolve({ result: "rejected", reason: "the apps come from auth.localAppInfo (auth.mode = simple)" });
   }

@@ -63,6 +63,26 @@ export const SUMMARY = z.object({
       dropped: z.record(z.string(), z.number()),
     })),
   }),
+  cluster: z.discriminatedUnion("enabled", [
+    z.object({ enabled: z.literal(false) }),
+    z.object({
+      enabled: z.literal(true),
+      caught_up: z.boolean(),
+      settled: z.boolean(),
+      leader: z.string().nullable(),
+      lag_seconds: z.number(),
+      catalog: z.string().nullable(),
+      members: z.array(z.object({
+        instance: z.string(),
+        version: z.string(),
+        skew_seconds: z.number().nullable(),
+        seen_seconds: z.number(),
+        catalog: z.string().nullable(),
+      })),
+      catalog_mismatch: z.boolean(),
+      pending_events: z.number(),
+    }),
+  ]),
   silences: z.number(),
 });
 export type Summary = z.infer<typeof SUMMARY>;

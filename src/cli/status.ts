@@ -1,5 +1,6 @@
 import { SUMMARY, type Summary } from "./answers.ts";
 import type { Invocation, Surroundings } from "./command.ts";
+import { clusterParts, isClusterAtFault } from "./cluster.ts";
 import { type Field, writeFields } from "./fields.ts";
 import { counted, countText, spanText, timeText } from "./format.ts";
 import { Service } from "./service.ts";
@@ -38,8 +39,8 @@ function verdict(summary: Summary): [text: string, style: Style] {
 }
 
 /** Whether something of the service does not work that shall; the state of the fleet is none of it. */
-function isAtFault({ mq, zookeeper, store, catalog }: Summary): boolean {
-  return mq.state !== "up" || store.state !== "ok" || !catalog.known ||
+function isAtFault({ mq, zookeeper, store, catalog, cluster }: Summary): boolean {
+  return mq.state !== "up" || store.state !== "ok" || !catalog.known || isClusterAtFault(cluster) ||
     (zookeeper.state !== "disabled" && zookeeper.state !== "registered");
 }
 
@@ -63,6 +64,7 @@ function partsOf(summary: Summary): Field[] {
       more: summary.zookeeper.path === null ? "" : ` at ${summary.zookeeper.path}`,
     }),
     storePart(summary),
+    ...clusterParts(summary.cluster),
     ...events.sinks.map(sinkPart),
     ...(silences === 0 ? [] : [{ what: "silences", text: `${countText(silences)} in force` }]),
   ];

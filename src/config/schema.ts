@@ -259,6 +259,12 @@ export const SCHEMA = {
     { live: true },
   ),
 
+  "cluster.enabled": setting(
+    flag,
+    "false",
+    "Whether several instances at one RabbitMQ (3.9 or later) form one view of the fleet.",
+  ),
+
   "data.dir": setting(
     text,
     "/var/lib/elves-heartbeat",

@@ -16,7 +16,7 @@ export interface DispatcherOptions {
    * These events need not be kept for telling any more: every sink has delivered or dropped them. An event that was
    * dropped is not told later either, because then it would come after what the same agent did next.
    */
-  readonly onSent: (ids: string[]) => void;
+  readonly onSent: (events: readonly FleetEvent[]) => void;
 }
 
 /** How one sink stands. */
@@ -33,7 +33,7 @@ export interface SinkStats extends Readonly<OutboxCounts> {
  */
 export class EventDispatcher {
   readonly #outboxes = new Map<SinkName, Outbox>();
-  readonly #onSent: (ids: string[]) => void;
+  readonly #onSent: (events: readonly FleetEvent[]) => void;
   /** How many sinks still have to do with an event. */
   readonly #unsettled = new Map<FleetEvent, number>();
 
@@ -60,7 +60,7 @@ export class EventDispatcher {
   /** Takes events in the order in which they happened; also before the start. Does not wait for anything. */
   enqueue(events: readonly FleetEvent[]): void {
     if (events.length === 0) return;
-    if (this.#outboxes.size === 0) return this.#onSent(events.map(({ id }) => id));
+    if (this.#outboxes.size === 0) return this.#onSent(events);
     for (const event of events) this.#unsettled.set(event, this.#outboxes.size);
     for (const outbox of this.#outboxes.values()) outbox.enqueue(events);
   }
@@ -76,15 +76,15 @@ export class EventDispatcher {
   }
 
   #done(events: readonly FleetEvent[]): void {
-    const ids: string[] = [];
+    const settled: FleetEvent[] = [];
     for (const event of events) {
       const left = (this.#unsettled.get(event) ?? 1) - 1;
       if (left > 0) this.#unsettled.set(event, left);
       else {
         this.#unsettled.delete(event);
-        ids.push(event.id);
+        settled.push(event);
       }
     }
-    if (ids.length > 0) this.#onSent(ids);
+    if (settled.length > 0) this.#onSent(settled);
   }
 }

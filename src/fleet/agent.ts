@@ -98,11 +98,19 @@ export class Agent {
   }
 }
 
+/**
+ * How many agents are passed over to find the place of one: as many as beat within the time that beats from other
+ * instances are under way, at 10,000 beats a second.
+ */
+const MAX_STEPS = 2_048;
+
 /** Agents in the order in which they came; taking one out or moving it to the end costs the same at any length. */
 export class AgentQueue {
   /** The one that came first. */
   head: Agent | undefined = undefined;
   #tail: Agent | undefined = undefined;
+  /** The one that was inserted last. */
+  #inserted: Agent | undefined = undefined;
   /** How many there are. */
   size = 0;
   /** How many of them are silenced; kept by them. */
@@ -110,12 +118,50 @@ export class AgentQueue {
 
   /** Adds an agent that is in no queue, at the end. */
   push(agent: Agent): void {
+    this.#place(agent, this.#tail);
+  }
+
+  /**
+   * Adds an agent that is in no queue, by the time of its last beat.
+   * @returns false when its place is so far from the last one's, or from the end, that it was not looked for: it is at the
+   * end then
+   */
+  insert(agent: Agent): boolean {
+    // The beats of one record come in order, so the place is beside that of the one before.
+    let before = this.#inserted?.queue === this ? this.#inserted : this.#tail;
+    let steps = 0;
+    while (before !== undefined && before.lastBeatMs > agent.lastBeatMs && steps++ < MAX_STEPS) {
+      before = before.previous;
+    }
+    let after = before === undefined ? this.head : before.next;
+    while (after !== undefined && after.lastBeatMs <= agent.lastBeatMs && steps++ < MAX_STEPS) {
+      before = after;
+      after = after.next;
+    }
+    const isFound = steps <= MAX_STEPS;
+    this.#place(agent, isFound ? before : this.#tail);
+    this.#inserted = isFound ? agent : undefined;
+    return isFound;
+  }
+
+  /** Puts the agents in the order of their last beats. */
+  sort(): void {
+    const agents = this.toArray().sort((a, b) => a.lastBeatMs - b.lastBeatMs);
+    for (const agent of agents) {
+      this.remove(agent);
+      this.push(agent);
+    }
+  }
+
+  #place(agent: Agent, before: Agent | undefined): void {
+    const after = before === undefined ? this.head : before.next;
     agent.queue = this;
-    agent.previous = this.#tail;
-    agent.next = undefined;
-    if (this.#tail === undefined) this.head = agent;
-    else this.#tail.next = agent;
-    this.#tail = agent;
+    agent.previous = before;
+    agent.next = after;
+    if (before === undefined) this.head = agent;
+    else before.next = agent;
+    if (after === undefined) this.#tail = agent;
+    else after.previous = agent;
     this.size++;
     if (agent.silence !== undefined) this.silenced++;
   }

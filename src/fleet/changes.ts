@@ -23,6 +23,12 @@ export class Changes {
   #events: FleetEvent[] = [];
   #silences: readonly StoredSilence[] | undefined;
   #ended: EndedSilence[] = [];
+  readonly #learns: () => boolean;
+
+  /** @param learns whether other instances may have told already what happens now */
+  constructor(learns: () => boolean) {
+    this.#learns = learns;
+  }
 
   /** A row is other than before. */
   touch(agent: Agent): void {
@@ -37,7 +43,7 @@ export class Changes {
 
   /** Something happened. */
   emit(event: FleetEvent): void {
-    this.#events.push(event);
+    this.#events.push(this.#learns() ? { ...event, learnt: true } : event);
   }
 
   /** These are the silences now. */

@@ -20,7 +20,11 @@ export type EventKind = typeof EVENT_KINDS[number];
 
 /** Something that happened. */
 export interface FleetEvent {
-  /** Stable: kind, address and time of the transition; a reader that drops repeated ids sees everything once. */
+  /**
+   * Stable: kind, address, and the time of the beat that it follows from, which is the same on all instances of a
+   * cluster; where it follows from none, the time when it happened. A reader that drops repeated ids sees everything
+   * once.
+   */
   readonly id: string;
   readonly kind: EventKind;
   /** Canonical address of the agent; empty where the event is about the fleet or the catalog. */
@@ -36,7 +40,12 @@ export interface FleetEvent {
   readonly awaySeconds: number | undefined;
   /** What only this kind has to tell, such as `first` or `reason`. */
   readonly details: Readonly<Record<string, unknown>>;
+  /** In a cluster: it was found out while others may have known more, and told it already. Not stored. */
+  readonly learnt?: boolean;
 }
+
+/** What an agent's last beat decides, not the one that comes just now. */
+const BY_LAST_BEAT: ReadonlySet<EventKind> = new Set(["agentOffline", "agentFlapping", "agentForgotten"]);
 
 /** An event about one agent, as the agent is at this moment. */
 export function agentEvent(
@@ -44,8 +53,9 @@ export function agentEvent(
   agent: Agent,
   { at, now, details = {} }: { at: number; now: Instant; details?: Record<string, unknown> },
 ): FleetEvent {
+  const stampMs = BY_LAST_BEAT.has(kind) ? agent.lastSeenMs : at;
   return {
-    id: `${kind}:${agent.ip}:${Math.floor(at)}`,
+    id: `${kind}:${agent.ip}:${Math.floor(stampMs)}`,
     kind,
     ip: agent.ip,
     asset: agent.asset,

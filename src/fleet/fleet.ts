@@ -9,6 +9,7 @@ import { compareIdentity } from "./identity.ts";
 import { Liveness, type LivenessOptions, type LivenessStatus } from "./liveness.ts";
 import { News } from "./news.ts";
 import type { AgentQuery } from "./query.ts";
+import { type ForgottenRow, isNewer, OwnBeats, type RemoteBeat } from "./sharing.ts";
 import { type EndedSilence, type NewSilence, type Silence, Silences, type StoredSilence } from "./silences.ts";
 import { restoredAgents, type StoredAgent, storedAgent } from "./stored.ts";
 import { AgentTable } from "./table.ts";
@@ -32,6 +33,16 @@ export interface FleetOptions extends LivenessOptions {
  */
 export type BeatOutcome = "new" | "returned" | "beat" | "full" | "foreign";
 
+/** A beat, when and where it came. */
+interface Coming {
+  readonly beat: Beat;
+  readonly at: Instant;
+  /** Address of the TCP peer; undefined where it says nothing about the agent. */
+  readonly peer: string | undefined;
+  /** Whether it came to another instance. */
+  readonly isRemote: boolean;
+}
+
 /** What is left of a former run. */
 export interface FleetMemory {
   readonly agents: readonly StoredAgent[];
@@ -46,7 +57,9 @@ export class Fleet {
   #options: FleetOptions;
   readonly #table = new AgentTable();
   readonly #liveness: Liveness;
-  readonly #changes = new Changes();
+  readonly #changes = new Changes(() => this.#isCatchingUp || this.#liveness.isBehind);
+  readonly #own = new OwnBeats();
+  #isCatchingUp = false;
   readonly #news: News;
   /** The maintenance windows. */
   readonly silences: Silences;
@@ -86,18 +99,78 @@ export class Fleet {
       if (addressCheck === "enforce") return "foreign";
     }
     const known = this.#table.get(beat.ip);
-    if (known === undefined) return this.#add(beat, now, claims);
-    this.#identify(known, beat, claims);
-    const returned = known.state === "offline";
-    // Made before the row changes, because it tells how long the agent was away.
-    const event = returned ? agentEvent("agentOnline", known, { at: now.wall, now }) : undefined;
-    if (known.state === "online") this.#interval.add(now.monotonic - known.lastBeatMs);
-    this.#updated(known, beat, now);
-    this.#liveness.beat(known);
-    if (event === undefined) return "beat";
-    known.enter(now);
-    this.#news.transition(known, event);
-    return "returned";
+    const coming = { beat, at: now, peer: claims, isRemote: false };
+    return known === undefined ? this.#add(coming) : this.#renew(known, coming);
+  }
+
+  /**
+   * Takes in a beat that came to another instance.
+   * @param lastBeatMs when it came, by the monotonic clock, ms
+   * @returns `old` where a newer one is known
+   */
+  remoteBeat(beat: RemoteBeat, lastBeatMs: number, now: Instant): BeatOutcome | "old" {
+    this.advance(now);
+    const peer = this.#options.addressCheck === "off" ? undefined : beat.peer === "" ? beat.ip : beat.peer;
+    const known = this.#table.get(beat.ip);
+    const at = { monotonic: Math.min(lastBeatMs, now.monotonic), wall: beat.stampMs };
+    if (known === undefined) return this.#add({ beat, at, peer, isRemote: true });
+    if (!isNewer(known, at)) return "old";
+    this.#own.delete(known);
+    at.monotonic = Math.max(at.monotonic, known.lastBeatMs);
+    return this.#renew(known, { beat, at, peer, isRemote: true });
+  }
+
+  /** Agents whose newest beat came here since this was called the last time, or since the fleet first fell behind. */
+  takeOwn(): Agent[] {
+    return this.#own.take();
+  }
+
+  /** Gives back what could not be passed on. */
+  giveBack(agents: readonly Agent[]): void {
+    this.#own.giveBack(agents);
+  }
+
+  /** Whether there may be beats at other instances that are not known here, so that nobody is called offline. */
+  get isBehind(): boolean {
+    return this.#liveness.isBehind;
+  }
+
+  /** From now on there are other instances, with beats that are not known here. */
+  fallBehind(): void {
+    this.#own.gather();
+    this.#liveness.fallBehind();
+  }
+
+  /**
+   * All beats are known, those at other instances too.
+   * @param endGrace whether others were there all the time, so that grace is not needed either
+   */
+  catchUp(now: Instant, { endGrace }: { endGrace: boolean }): void {
+    this.#isCatchingUp = true;
+    this.#liveness.catchUp(now, { endGrace });
+    if (endGrace) this.#warmingUntilMs = Math.min(this.#warmingUntilMs, now.monotonic);
+    this.advance(now);
+    this.#isCatchingUp = false;
+  }
+
+  /** Whether a start or a stall was so short a time ago that nobody is called offline. */
+  inGrace(now: Instant): boolean {
+    return now.monotonic < this.#liveness.status.graceUntilMs;
+  }
+
+  /** Forgets rows that were forgotten by hand elsewhere, unless there was a beat since the one that was the last then. */
+  forgetSeen(rows: readonly ForgottenRow[], now: Instant): void {
+    this.advance(now);
+    for (const { ip, stampMs } of rows) {
+      const agent = this.#table.get(ip);
+      if (agent !== undefined && Math.floor(agent.lastSeenMs) <= stampMs) this.#forget(agent, "hand");
+    }
+  }
+
+  /** Takes in maintenance windows that began elsewhere. */
+  adoptSilences(silences: readonly StoredSilence[], now: Instant): void {
+    this.advance(now);
+    this.silences.adopt(silences, now);
   }
 
   /**
@@ -219,6 +292,12 @@ export class Fleet {
     return this.#forgetOlder(offlineForMs, "hand");
   }
 
+  /** Those that have been offline for at least this long. */
+  offlineFor(offlineForMs: number, now: Instant): Agent[] {
+    this.advance(now);
+    return this.#liveness.offline.toArray().filter(({ changedMs }) => changedMs <= now.monotonic - offlineForMs);
+  }
+
   /** Ends the guard by hand; what is silent goes offline a few a second. @returns whether it was on */
   releaseGuard(now: Instant): boolean {
     this.advance(now);
@@ -247,7 +326,8 @@ export class Fleet {
     this.#news.reconfigure(options.flap);
   }
 
-  #add(beat: Beat, now: Instant, peer: string | undefined): BeatOutcome {
+  #add(coming: Coming): BeatOutcome {
+    const { beat, at, peer } = coming;
     if (this.#table.size >= this.#options.max) {
       const { head: longestGone } = this.#liveness.offline;
       if (longestGone === undefined) return "full";
@@ -256,32 +336,56 @@ export class Fleet {
     }
     const agent = new Agent(beat.ip);
     agent.asset = beat.asset;
-    compareIdentity(agent, { asset: beat.asset, peer }, { now, timeoutMs: this.#options.timeoutMs });
-    agent.enter(now);
-    this.#updated(agent, beat, now);
+    compareIdentity(agent, { asset: beat.asset, peer }, { now: at, timeoutMs: this.#options.timeoutMs });
+    agent.enter(at);
+    this.#updated(agent, beat, at);
     this.#table.add(agent);
     this.silences.apply(agent);
-    this.#liveness.beat(agent);
+    this.#line(agent, coming);
     this.#news.appeared(agent);
     return "new";
   }
 
-  #identify(agent: Agent, beat: Beat, peer: string | undefined): void {
+  /** A beat of an agent that is known. */
+  #renew(agent: Agent, coming: Coming): BeatOutcome {
+    const { beat, at } = coming;
+    this.#identify(agent, coming);
+    const returned = agent.state === "offline";
+    // Made before the row changes, because it tells how long the agent was away.
+    const event = returned ? agentEvent("agentOnline", agent, { at: at.wall, now: at }) : undefined;
+    // While it is behind, beats that came elsewhere are missing.
+    if (agent.state === "online" && !this.isBehind) this.#interval.add(at.monotonic - agent.lastBeatMs);
+    this.#updated(agent, beat, at);
+    this.#line(agent, coming);
+    if (event === undefined) return "beat";
+    agent.enter(at);
+    this.#news.transition(agent, event);
+    return "returned";
+  }
+
+  /** Puts an agent where it belongs after its beat. */
+  #line(agent: Agent, { isRemote }: Coming): void {
+    if (isRemote) return this.#liveness.beatBefore(agent, this.#now);
+    this.#liveness.beat(agent);
+    this.#own.add(agent);
+  }
+
+  #identify(agent: Agent, { beat, at, peer }: Coming): void {
     const { conflict } = compareIdentity(agent, { asset: beat.asset, peer }, {
-      now: this.#now,
+      now: at,
       timeoutMs: this.#options.timeoutMs,
     });
     if (conflict !== undefined) {
       this.stats.conflicts++;
       const assets = conflict === "asset" ? { assets: [agent.asset, beat.asset] } : {};
-      this.#news.conflict(agent, { reason: conflict, ...assets }, this.#now);
+      this.#news.conflict(agent, { reason: conflict, ...assets }, at);
     }
     if (agent.asset !== beat.asset) {
       this.#table.rename(agent, beat.asset);
       this.silences.apply(agent);
     }
     if (agent.version !== beat.version && agent.version !== "") {
-      this.#news.versionChanged(agent, { to: beat.version, now: this.#now });
+      this.#news.versionChanged(agent, { to: beat.version, now: at });
     }
   }
 
@@ -317,5 +421,6 @@ export class Fleet {
     this.silences.drop(agent);
     this.#appMaps.drop(agent);
     this.#changes.forget(agent);
+    this.#own.delete(agent);
   }
 }

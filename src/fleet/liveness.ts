@@ -1,12 +1,9 @@
 import { type Agent, AgentQueue, type Instant } from "./agent.ts";
 import { Departures } from "./departures.ts";
+import { Grace, type GraceOptions } from "./grace.ts";
 
 /** How the state of agents is decided. */
-export interface LivenessOptions {
-  /** How long after its last beat an agent is offline, ms. */
-  readonly timeoutMs: number;
-  /** How long after a start or a stall of ours nobody is called offline, ms; 0 for not at all. */
-  readonly graceMs: number;
+export interface LivenessOptions extends GraceOptions {
   /** The share of silent agents above which an overdue agent is held instead of called offline, 0 to 1. */
   readonly guardShare: number;
   /** The least number of agents at which the guard acts. */
@@ -50,10 +47,8 @@ export interface LivenessStatus {
   readonly guardEndsByMs: number | undefined;
 }
 
-/** A gap this long between two looks means that this process stood still: looks come twice a second. */
-const STALL_MS = 2_500;
-/** How far the wall clock may move against the monotonic one before that counts as a step of the clock, ms. */
-const CLOCK_STEP_MS = 2_000;
+/** How often queues are sorted at most, ms: as late as agents may be called offline. */
+const SORT_MS = 1_000;
 
 /**
  * Decides who is online, suspect and offline. Beats come in the order of time, so each queue's head has been silent for
@@ -78,10 +73,11 @@ export class Liveness {
   readonly #leaving: Departures;
   /** Head: the agent that has been offline for the longest time. */
   readonly offline = new AgentQueue();
-  #graceSinceMs = -Infinity;
-  #graceUntilMs = -Infinity;
+  readonly #grace = new Grace(() => this.#options);
   #guardSinceMs: number | undefined;
-  #last: Instant | undefined;
+  /** Whether there are agents at a place in a queue that is not theirs. */
+  #isUnsorted = false;
+  #sortedMs = -Infinity;
 
   constructor(options: LivenessOptions, listener: LivenessListener, random: () => number = Math.random) {
     this.#options = options;
@@ -94,7 +90,7 @@ export class Liveness {
     const guardEndsByMs = guardSinceMs === undefined ? undefined : guardSinceMs + this.#options.guardMaxHoldMs;
     const held = guardSinceMs === undefined ? 0 : audible(this.#held);
     const [silent, agents] = [this.#silent, this.#present];
-    return { guardSinceMs, graceUntilMs: this.#graceUntilMs, silent, agents, held, guardEndsByMs };
+    return { guardSinceMs, graceUntilMs: this.#grace.untilMs, silent, agents, held, guardEndsByMs };
   }
 
   get counts(): { online: number; suspect: number; offline: number } {
@@ -123,6 +119,30 @@ export class Liveness {
     this.#fresh.push(agent);
   }
 
+  /** An agent has beaten at another instance some time ago, for the first time or again. */
+  beatBefore(agent: Agent, now: Instant): void {
+    agent.queue?.remove(agent);
+    agent.state = "online";
+    const isFresh = agent.lastBeatMs > now.monotonic - this.#options.timeoutMs / 2;
+    if (!(isFresh ? this.#fresh : this.#quiet).insert(agent)) this.#isUnsorted = true;
+  }
+
+  /** Whether there may be beats that are not known here, so that nobody is called offline. */
+  get isBehind(): boolean {
+    return this.#grace.isBehind;
+  }
+
+  /** There may be beats at other instances that are not known here. */
+  fallBehind(): void {
+    this.#grace.fallBehind();
+  }
+
+  /** All beats are known. @param endGrace whether others were there all the time, so that grace is not needed either */
+  catchUp(now: Instant, options: { endGrace: boolean }): void {
+    this.#grace.catchUp(now, options);
+    this.#sort(now);
+  }
+
   /** Takes in an agent that was online when its row was stored; these come in the order of their last beats. */
   restoreOnline(agent: Agent): void {
     agent.state = "online";
@@ -137,8 +157,7 @@ export class Liveness {
 
   /** A run begins: nobody is called offline before this moment, nor within its grace. */
   start(now: Instant): void {
-    this.#graceSinceMs = now.monotonic;
-    this.#graceUntilMs = now.monotonic + this.#options.graceMs;
+    this.#grace.start(now);
   }
 
   /** Ends the guard by hand. @returns whether it was on */
@@ -150,7 +169,8 @@ export class Liveness {
 
   /** Brings every state up to this moment. */
   advance(now: Instant): void {
-    this.#noticeStall(now);
+    this.#grace.look(now);
+    if (!this.#grace.isBehind && now.monotonic - this.#sortedMs >= SORT_MS) this.#sort(now);
     this.#age(now);
     this.#releaseSilenced(now);
     this.#checkGuard(now);
@@ -160,21 +180,12 @@ export class Liveness {
     this.#letLeave(now);
   }
 
-  #noticeStall(now: Instant): void {
-    const last = this.#last;
-    this.#last = now;
-    if (last === undefined) return;
-    const passed = now.monotonic - last.monotonic;
-    const stepped = Math.abs(now.wall - last.wall - passed) > CLOCK_STEP_MS;
-    if (passed > STALL_MS || stepped) this.#grantGrace(now);
-  }
-
-  /** Nobody is called offline for the time of grace, unless there was a grace within the last timeout. */
-  #grantGrace(now: Instant): void {
-    const { graceMs, timeoutMs } = this.#options;
-    if (graceMs === 0 || now.monotonic - this.#graceSinceMs < timeoutMs) return;
-    this.#graceSinceMs = now.monotonic;
-    this.#graceUntilMs = now.monotonic + graceMs;
+  #sort(now: Instant): void {
+    if (!this.#isUnsorted) return;
+    this.#isUnsorted = false;
+    this.#sortedMs = now.monotonic;
+    this.#fresh.sort();
+    this.#quiet.sort();
   }
 
   #age({ monotonic }: Instant): void {
@@ -187,7 +198,7 @@ export class Liveness {
 
   /** A guard does not hold on to agents that were silenced meanwhile. */
   #releaseSilenced(now: Instant): void {
-    if (this.#guardSinceMs === undefined || this.#held.silenced === 0 || this.#inGrace(now)) return;
+    if (this.#guardSinceMs === undefined || this.#held.silenced === 0 || this.#grace.holds(now)) return;
     for (const agent of this.#held.toArray()) {
       if (!agent.silenced) continue;
       this.#held.remove(agent);
@@ -197,23 +208,23 @@ export class Liveness {
 
   /** Those that grace has held are due when it ends, unless a guard holds them on. */
   #decideHeld(now: Instant): void {
-    if (this.#held.size === 0 || this.#inGrace(now)) return;
+    if (this.#held.size === 0 || this.#grace.holds(now)) return;
     const guarded = audible(this.#held) > 0 && this.#guarded(now);
     if (guarded && this.#held.silenced === 0) return;
     for (const agent of this.#held.toArray()) {
       if (guarded && !agent.silenced) continue;
       this.#held.remove(agent);
-      this.#goOffline(agent, this.#graceUntilMs);
+      this.#goOffline(agent, this.#grace.mercyUntilMs);
     }
   }
 
   #decideOverdue(now: Instant): void {
     const due = now.monotonic - this.#options.timeoutMs;
     for (let agent = this.#quiet.head; agent !== undefined && agent.lastBeatMs <= due; agent = this.#quiet.head) {
-      const held = this.#inGrace(now) || (!agent.silenced && this.#guarded(now));
+      const held = this.#grace.holds(now) || (!agent.silenced && this.#guarded(now));
       this.#quiet.remove(agent);
       if (held) this.#hold(agent);
-      else this.#goOffline(agent, Math.max(agent.lastBeatMs + this.#options.timeoutMs, this.#graceUntilMs));
+      else this.#goOffline(agent, Math.max(agent.lastBeatMs + this.#options.timeoutMs, this.#grace.mercyUntilMs));
     }
   }
 
@@ -228,7 +239,7 @@ export class Liveness {
   }
 
   #letLeave(now: Instant): void {
-    if (this.#inGrace(now)) return;
+    if (this.#grace.holds(now)) return;
     for (let agent = this.#leaving.next(now); agent !== undefined; agent = this.#leaving.next(now)) {
       this.#goOffline(agent, now.monotonic);
     }
@@ -243,10 +254,6 @@ export class Liveness {
     agent.state = "offline";
     this.offline.push(agent);
     this.#listener.offline(agent, atMs);
-  }
-
-  #inGrace({ monotonic }: Instant): boolean {
-    return monotonic < this.#graceUntilMs;
   }
 
   /** Agents whose silence is not explained yet, so without those that an ended guard has given up. */

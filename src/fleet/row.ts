@@ -38,10 +38,14 @@ function twoDigits(value: number): string {
  */
 export function agentRow(agent: Agent, now: Instant, more = ""): string {
   const silentSeconds = Math.max(0, Math.floor((now.monotonic - agent.lastBeatMs) / 1000));
+  // The clock of another instance of a cluster, at which the beat came, may be ahead of this one.
+  const lastSeenMs = Math.min(Math.floor(agent.lastSeenMs), now.wall);
   return `{"ip":"${agent.ip}","asset":${JSON.stringify(agent.asset)}` +
-    `,"last_hb_time":"${localTime(agent.lastSeenMs)}","apps":${agent.appsJson},"state":"${agent.state}"` +
-    `,"since":"${new Date(agent.sinceMs).toISOString()}","version":${JSON.stringify(agent.version)}` +
-    `,"silent_seconds":${silentSeconds},"last_hb_ms":${Math.floor(agent.lastSeenMs)}${oddParts(agent)}${more}}`;
+    `,"last_hb_time":"${localTime(lastSeenMs)}","apps":${agent.appsJson},"state":"${agent.state}"` +
+    `,"since":"${new Date(Math.min(agent.sinceMs, now.wall)).toISOString()}","version":${
+      JSON.stringify(agent.version)
+    }` +
+    `,"silent_seconds":${silentSeconds},"last_hb_ms":${Math.floor(lastSeenMs)}${oddParts(agent)}${more}}`;
 }
 
 function oddParts({ appsFault, appsText, oddities }: Agent): string {

@@ -85,15 +85,21 @@ export class Silences {
     }
     const id = this.#newId();
     const silence = new Silence({ id, cidr, asset, untilMs, reason, by, createdAtMs: now.wall });
-    this.#insert(silence);
-    for (const agent of this.#agents()) {
-      if ((agent.silence?.untilMs ?? -Infinity) >= untilMs || !silence.matches(agent, agent.asset.toLowerCase())) {
-        continue;
-      }
-      this.#put(agent, silence);
-    }
-    this.#listener.changed(this.list);
+    this.#begin(silence);
     return silence;
+  }
+
+  /** Takes in those that began at another instance; known ones, and those that are over or cannot be read, are left out. */
+  adopt(rows: readonly StoredSilence[], now: Instant): void {
+    for (const row of rows) {
+      if (this.size >= MAX_SILENCES) return;
+      if (this.#byId.has(row.id) || row.untilMs <= now.wall) continue;
+      try {
+        this.#begin(new Silence(row));
+      } catch (cause) {
+        if (!(cause instanceof SilenceError)) throw cause;
+      }
+    }
   }
 
   /** Takes in those of a former run that are not over; what cannot be read is left out. To be called before any agent comes. */
@@ -165,6 +171,15 @@ export class Silences {
     const asset = agent.asset.toLowerCase();
     for (const silence of this.#active) if (silence.matches(agent, asset)) return silence;
     return undefined;
+  }
+
+  #begin(silence: Silence): void {
+    this.#insert(silence);
+    for (const agent of this.#agents()) {
+      if ((agent.silence?.untilMs ?? -Infinity) >= silence.untilMs) continue;
+      if (silence.matches(agent, agent.asset.toLowerCase())) this.#put(agent, silence);
+    }
+    this.#listener.changed(this.list);
   }
 
   #insert(silence: Silence): void {

@@ -1,3 +1,4 @@
+import type { ClusterSummary } from "../cluster/summary.ts";
 import type { Readiness, Summary } from "../status.ts";
 import type { Registrar } from "../zookeeper/registrar.ts";
 import type { Series } from "./series.ts";
@@ -30,11 +31,47 @@ export function serviceSeries(series: Series, { summary, readiness, registrar }:
   });
   catalogSeries(series, summary);
   zookeeperSeries(series, summary, registrar);
-  // Where the figures of the cluster belong: how far behind the stream this instance is, and how many members there are.
   series.gauge("elves_heartbeat_cluster_enabled", {
     help: "1 where several instances share one view of the fleet.",
     read: () => Number(summary().cluster.enabled),
   });
+  clusterSeries(series, summary);
+}
+
+/** Missing where this is the only instance. */
+function clusterSeries(series: Series, summary: () => Summary): void {
+  const gauge = (name: string, help: string, read: (cluster: ClusterSummary) => number) =>
+    series.gauge(`elves_heartbeat_cluster_${name}`, {
+      help,
+      read() {
+        const { cluster } = summary();
+        return cluster.enabled ? read(cluster) : undefined;
+      },
+    });
+  gauge(
+    "settled",
+    "1 while all beats are known here, so that agents are called offline when due.",
+    (cluster) => Number(cluster.settled),
+  );
+  gauge("leading", "1 on the instance that tells events.", (cluster) => Number(cluster.leading));
+  gauge("lag_seconds", "How long a record takes through RabbitMQ.", (cluster) => cluster.lag_seconds);
+  gauge("members", "Other instances that are there.", (cluster) => cluster.members.length);
+  gauge(
+    "skew_seconds",
+    "The largest difference between this machine's clock and that of another instance.",
+    (cluster) => Math.max(0, ...cluster.members.map(({ skew_seconds: skew }) => Math.abs(skew ?? 0))),
+  );
+  gauge(
+    "catalog_mismatch",
+    "1 while another instance has had another catalog for more than 5 s.",
+    (cluster) => Number(cluster.catalog_mismatch),
+  );
+  gauge("pending_events", "Events that wait for the leader to tell them.", (cluster) => cluster.pending_events);
+  gauge(
+    "record_faults",
+    "Records of the stream that could not be used since the start.",
+    (cluster) => cluster.record_faults,
+  );
 }
 
 function catalogSeries(series: Series, summary: () => Summary): void {

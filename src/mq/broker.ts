@@ -63,6 +63,11 @@ export interface BrokerPeers {
   readonly fleet: Pick<Fleet, "find" | "countNamed" | "list" | "isWarming">;
   readonly catalog: CatalogUpdates;
   readonly slices: Slices;
+  /** Given where other instances serve the same modules. */
+  readonly cluster?: {
+    /** Whether calls are better answered by others for the moment. */
+    readonly isNewcomer: () => boolean;
+  } | undefined;
   /** A number in [0, 1) for the jitter of retries. */
   readonly random?: () => number;
   /**
@@ -234,7 +239,12 @@ export class Broker {
       exchange: this.#settings.exchange,
       replies: this.#replies,
       faults: this.#faults,
-      handle: (message) => this.#calls.handle(message),
+      handle: (message, share) => this.#calls.handle(message, share),
+      casts: this.#peers.cluster === undefined ? undefined : {
+        // With a name of its own for each connection: after a cut the broker keeps the former queue for some time.
+        queue: `heartbeat.${this.#settings.instance}.${this.stats.connections}`,
+        isNewcomer: this.#peers.cluster.isNewcomer,
+      },
       caughtUp: () => this.#caughtUp(),
       consumes: () => this.#consumes,
       away: (fault) => this.#queueAway(fault),

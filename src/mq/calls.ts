@@ -1,4 +1,4 @@
-import type { ConsumeMessage } from "amqplib";
+import type { Message } from "amqplib";
 import { Buffer } from "node:buffer";
 import { QueryError } from "../fleet/query.ts";
 import type { FaultLog, Logger } from "../log.ts";
@@ -34,6 +34,15 @@ export interface CallsOptions {
 
 type Call = Extract<Parsed, { kind: "call" }>;
 type Cast = Extract<Parsed, { kind: "cast" }>;
+/**
+ * Which messages of a queue are handled: those that are left alone are somebody else's. In a cluster calls wait in a queue
+ * that all instances share, while each has a queue of its own for casts.
+ */
+export type Share = "all" | "calls" | "casts";
+
+/** A message as it came, pushed or pulled. */
+export type Delivered = Pick<Message, "content" | "properties">;
+
 type Refused = Extract<Parsed, { kind: "refused" }>;
 
 /** Handles the messages of the module queue: one answer for every call that says where to. */
@@ -48,18 +57,19 @@ export class Calls {
   }
 
   /** Handles one message; never throws or rejects. Messages that are answered at once are answered synchronously. */
-  handle(message: ConsumeMessage): void | Promise<void> {
+  handle(message: Delivered, share: Share = "all"): void | Promise<void> {
     const deadlineMs = this.#options.now() + CALLER_PATIENCE_MS;
     const { content, properties } = message;
     const { maxBodyBytes } = this.#options;
     const read = () => parseRequest(content, properties, maxBodyBytes);
+    const take = (parsed: Parsed) => isOf(share, parsed) ? this.#handle(parsed, deadlineMs) : undefined;
     // What is too large is not parsed, and refused at once.
     const isLarge = content.length > LARGE_BYTES && content.length <= maxBodyBytes;
-    if (isLarge) return this.#inTurn(() => this.#handle(read(), deadlineMs));
+    if (isLarge) return this.#inTurn(() => take(read()));
     const parsed = read();
     // A large catalog that came before this one must not replace it.
-    if (this.#turns > 0 && isCatalog(parsed)) return this.#inTurn(() => this.#handle(parsed, deadlineMs));
-    return this.#handle(parsed, deadlineMs);
+    if (this.#turns > 0 && isCatalog(parsed)) return this.#inTurn(() => take(parsed));
+    return take(parsed);
   }
 
   #inTurn(job: () => void | Promise<void>): Promise<void> {
@@ -170,6 +180,11 @@ export class Calls {
       (cause) => faults.error("mq.updateAppInfo", "mq: updateAppInfo failed: {cause}", { cause }),
     );
   }
+}
+
+/** Whether a message is to be handled by who takes this share. */
+function isOf(share: Share, { kind }: Parsed): boolean {
+  return share === "all" || (kind === "cast") === (share === "casts");
 }
 
 function isCatalog(parsed: Parsed): boolean {

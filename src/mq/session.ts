@@ -1,16 +1,21 @@
-import type { Channel, ChannelModel, ConfirmChannel, ConsumeMessage } from "amqplib";
+import type { Channel, ChannelModel, ConfirmChannel } from "amqplib";
 import { nextTick } from "node:process";
 import { Duplex } from "node:stream";
 import { setImmediate } from "node:timers";
 import type { FaultLog } from "../log.ts";
+import type { Delivered, Share } from "./calls.ts";
 import { Consumption } from "./consumption.ts";
 import { explainFault, isHomeDown } from "./faults.ts";
 import { KeptChannel } from "./kept_channel.ts";
+import { Pulling } from "./pulling.ts";
 import type { Replies } from "./replies.ts";
-import { declareModuleQueue, MODULE_QUEUE } from "./topology.ts";
+import { declareModuleQueue, declareOwnQueue, MODULE_QUEUE } from "./topology.ts";
 
 /** How long a connection may take to close in order, ms; a stalled broker never answers. */
 const CLOSE_MS = 1_000;
+
+/** How often it is looked whether this instance is a newcomer still, ms. */
+const NEWCOMER_MS = 100;
 
 /** What a session needs. */
 export interface SessionOptions {
@@ -19,7 +24,9 @@ export interface SessionOptions {
   readonly replies: Replies;
   readonly faults: FaultLog;
   /** Handles one message of the module queue. */
-  readonly handle: (message: ConsumeMessage) => void | Promise<void>;
+  readonly handle: (message: Delivered, share: Share) => void | Promise<void>;
+  /** In a cluster: the queue from which casts are taken, and whether calls are left to others for the moment. */
+  readonly casts?: { readonly queue: string; readonly isNewcomer: () => boolean } | undefined;
   /** The messages that had waited when the consumption began are handled. */
   readonly caughtUp: () => void;
   /** Whether messages are taken at all; no more at the stop. */
@@ -34,6 +41,9 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #channels: readonly KeptChannel[];
   #consumption: Consumption | undefined;
+  #castConsumption: Consumption | undefined;
+  #pulling: Pulling | undefined;
+  #newcomer: ReturnType<typeof setTimeout> | undefined;
   #lostFor: Error | undefined;
   /** Channels that wait for the module queue. */
   readonly #waiting = new Set<string>();
@@ -48,7 +58,11 @@ export class Session {
     model.on("close", (cause) => this.#end(cause ?? new Error("the connection was closed")));
     model.on("blocked", (reason) => this.#block(reason));
     model.on("unblocked", () => this.#unblock());
-    this.#channels = [this.#replyChannel(), this.#largeReplyChannel(), this.#callChannel()];
+    const { casts } = options;
+    this.#channels = [
+      ...[this.#replyChannel(), this.#largeReplyChannel(), this.#callChannel()],
+      ...(casts === undefined ? [] : [this.#castChannel(casts.queue)]),
+    ];
   }
 
   /**
@@ -79,7 +93,8 @@ export class Session {
 
   /** Takes no more messages and waits until those in work are handled. */
   async stopConsuming(): Promise<void> {
-    await this.#consumption?.stop();
+    clearTimeout(this.#newcomer);
+    await Promise.all([this.#consumption?.stop(), this.#pulling?.stop(), this.#castConsumption?.stop()]);
   }
 
   /** Sends what waits to be sent and closes the channels. */
@@ -109,28 +124,65 @@ export class Session {
   #callChannel(): KeptChannel {
     return this.#keep("calls", async (channel) => {
       const waiting = await declareModuleQueue(channel, this.#options.exchange);
-      if (!this.#options.consumes()) return;
-      const { handle, caughtUp } = this.#options;
-      this.#consumption = new Consumption(channel, {
-        handle: (message) => {
-          this.#gather();
-          return handle(message);
-        },
-        caughtUp,
-      });
-      await this.#consumption.start(MODULE_QUEUE, waiting);
+      const { casts } = this.#options;
+      clearTimeout(this.#newcomer);
+      if (casts === undefined) await this.#consumeCalls(channel, waiting);
+      else this.#pull(channel, casts.isNewcomer);
     });
   }
 
-  #keep(purpose: "answers" | "calls", ready: (channel: Channel) => Promise<void>): KeptChannel {
+  async #consumeCalls(channel: Channel, waiting: number): Promise<void> {
+    const { handle, caughtUp, consumes } = this.#options;
+    if (!consumes()) return;
+    this.#consumption = new Consumption(channel, {
+      handle: (message) => {
+        this.#gather();
+        return handle(message, "all");
+      },
+      caughtUp,
+    });
+    await this.#consumption.start(MODULE_QUEUE, waiting);
+  }
+
+  /** The fleet of a newcomer has holes, which its lists would have. */
+  #pull(channel: Channel, isNewcomer: () => boolean): void {
+    if (!this.#options.consumes() || this.#lostFor !== undefined) return;
+    if (isNewcomer()) {
+      this.#newcomer = setTimeout(() => this.#pull(channel, isNewcomer), NEWCOMER_MS);
+      return;
+    }
+    const { handle } = this.#options;
+    this.#pulling = new Pulling(channel, { queue: MODULE_QUEUE, handle: (message) => handle(message, "calls") });
+  }
+
+  /** Casts concern every instance, so each has a queue of its own for them. */
+  #castChannel(queue: string): KeptChannel {
+    return this.#keep("casts", async (channel) => {
+      const { exchange, consumes, handle, caughtUp } = this.#options;
+      await declareOwnQueue(channel, exchange, queue);
+      if (!consumes()) return;
+      this.#castConsumption = new Consumption(channel, {
+        handle: (message) => {
+          // What comes here has come to the queue that all share, too.
+          this.#pulling?.look();
+          return handle(message, "casts");
+        },
+        caughtUp,
+      });
+      await this.#castConsumption.start(queue, 0);
+    });
+  }
+
+  #keep(purpose: "answers" | "calls" | "casts", ready: (channel: Channel) => Promise<void>): KeptChannel {
     return new KeptChannel(this.#model, {
       create: (model) => model.createChannel(),
       ready: async (channel) => {
         await ready(channel);
-        this.#isBack(purpose);
+        if (purpose !== "casts") this.#isBack(purpose);
       },
       isAway: (cause) => {
-        if (!isHomeDown(cause)) return false;
+        // The queue for casts lives on the node that this connection goes to.
+        if (purpose === "casts" || !isHomeDown(cause)) return false;
         this.#isAway(purpose, cause);
         return true;
       },
@@ -169,6 +221,7 @@ export class Session {
 
   #end(cause: Error): void {
     this.#lostFor ??= cause;
+    clearTimeout(this.#newcomer);
     for (const channel of this.#channels) channel.end();
     this.#options.replies.disconnect();
   }

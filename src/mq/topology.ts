@@ -26,6 +26,16 @@ export async function declareModuleQueue(channel: Channel, exchange: string): Pr
 }
 
 /**
+ * Declares a queue of this connection alone, which gets everything that the module queue gets.
+ * @throws as {@link declareExchange}
+ */
+export async function declareOwnQueue(channel: Channel, exchange: string, queue: string): Promise<void> {
+  await declareExchange(channel, exchange);
+  await channel.assertQueue(queue, { durable: false, exclusive: true, autoDelete: true });
+  await channel.bindQueue(queue, exchange, MODULE_BINDING);
+}
+
+/**
  * Declares the queue alone, and tells how many messages wait already.
  * @throws as {@link declareExchange}
  */

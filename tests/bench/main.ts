@@ -4,11 +4,12 @@ import { BINARY } from "../support/binary.ts";
 import { startRabbit } from "../support/rabbitmq.ts";
 import { beatFigures } from "./beats.ts";
 import { callFigures } from "./calls.ts";
+import { clusterFigures } from "./cluster.ts";
 import { meets, table } from "./figure.ts";
 import { largeFleetFigures } from "./large_fleet.ts";
 import { RUNTIME } from "./rounds.ts";
 
-const BENCHES = { beats: beatFigures, calls: callFigures, fleet: largeFleetFigures };
+const BENCHES = { beats: beatFigures, calls: callFigures, fleet: largeFleetFigures, cluster: clusterFigures };
 
 async function machine(): Promise<string> {
   const cpu = /^model name\s*: (.*)$/m.exec(await Deno.readTextFile("/proc/cpuinfo"))?.[1] ?? Deno.build.arch;

@@ -1,4 +1,5 @@
 import { BINARY, requireBinary } from "../support/binary.ts";
+import { freePort } from "../support/free_port.ts";
 import type { RabbitServer } from "../support/rabbitmq.ts";
 import { Child } from "./processes.ts";
 
@@ -15,15 +16,33 @@ export interface Product extends AsyncDisposable {
   readonly mqUrl: string;
 }
 
-/** Starts it and waits until it takes beats and calls. Each gets a virtual host of its own: one queue, one reader. */
-export async function startProduct(how: "source" | "binary", rabbit: RabbitServer): Promise<Product> {
-  if (how === "binary") await requireBinary();
-  const vhost = `bench-${how}-${crypto.randomUUID().slice(0, 8)}`;
+/** What a bench chooses. */
+export interface ProductOptions {
+  /** A virtual host of {@link addVhost}; by default it gets one of its own: one queue, one reader. */
+  readonly vhost?: string;
+  /** More lines of conf.properties. */
+  readonly config?: string;
+}
+
+/** Makes a virtual host of RabbitMQ, and gives its name. */
+export async function addVhost(rabbit: RabbitServer): Promise<string> {
+  const vhost = `bench-${crypto.randomUUID().slice(0, 8)}`;
   await rabbit.rabbitmqctl(["add_vhost", vhost]);
   await rabbit.rabbitmqctl(["set_permissions", "-p", vhost, rabbit.user, ".*", ".*", ".*"]);
+  return vhost;
+}
+
+/** Starts it and waits until it takes beats and calls. */
+export async function startProduct(
+  how: "source" | "binary",
+  rabbit: RabbitServer,
+  options: ProductOptions = {},
+): Promise<Product> {
+  if (how === "binary") await requireBinary();
+  const vhost = options.vhost ?? await addVhost(rabbit);
   const folder = await Deno.makeTempDir({ prefix: "hb-bench-" });
   const config = `${folder}/conf.properties`;
-  await Deno.writeTextFile(config, configuration(rabbit, { vhost, folder }));
+  await Deno.writeTextFile(config, `${configuration(rabbit, { vhost, folder })}${options.config ?? ""}`);
   const run = ["run", "--config", config];
   const process = how === "binary"
     ? new Child(BINARY, run)
@@ -55,7 +74,7 @@ mq.vhost = ${vhost}
 auth.mode = simple
 auth.localAppInfo = {${apps.join(",")}}
 thrift.heartbeat.host = 127.0.0.1
-thrift.heartbeat.port = 0
+thrift.heartbeat.port = ${freePort()}
 http.port = 0
 data.dir = ${folder}/data
 `;

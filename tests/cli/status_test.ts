@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { clusterParts, isClusterAtFault } from "../../src/cli/cluster.ts";
 import { CliScene, SUPERVISED } from "./scene.ts";
 
 Deno.test("status shows the service in one screen, and ends with 1 when a part is at fault", async () => {
@@ -50,4 +51,42 @@ Deno.test("status says what is not known and what is held", async () => {
   );
   await scene.output("silence add --cidr 10.0.0.0/8 --for 1h");
   assert.match((await scene.call("status")).out, /^ {2}silences {3}1 in force$/m);
+});
+
+Deno.test("status of one of several instances that hears nobody says so, and is a fault", async () => {
+  await using scene = await CliScene.start("cluster.enabled = true\n");
+  const { code, out } = await scene.call("status");
+  assert.equal(code, 1);
+  assert.match(out, /^ {2}cluster {4}1 instance, catching up, nobody is called offline, no leader, lag 0.00s$/m);
+});
+
+Deno.test("status lists the other instances, and marks what is wrong with them", () => {
+  const member = {
+    instance: "hb-2-11102",
+    version: "1.0.0",
+    skew_seconds: 0.01,
+    seen_seconds: 0.6,
+    catalog: "0123456789",
+  };
+  const cluster = {
+    ...{ enabled: true, caught_up: true, settled: true, leader: "hb-1-11102", lag_seconds: 0.004 },
+    ...{ catalog: "0123456789", members: [member], catalog_mismatch: false, pending_events: 0 },
+  } as const;
+  assert.deepEqual(clusterParts(cluster).map(({ text, style }) => [text, style]), [
+    ["2 instances, all known, leader hb-1-11102, lag 0.00s", undefined],
+    ["hb-2-11102 1.0.0, seen 1s ago, catalog 01234567", undefined],
+  ]);
+  assert.equal(isClusterAtFault(cluster), false);
+  const odd = {
+    ...{ ...cluster, settled: false, leader: null, catalog_mismatch: true, pending_events: 3 },
+    members: [{ ...member, skew_seconds: -2.1, catalog: "f".repeat(10) }, { ...member, skew_seconds: 1.9 }],
+  };
+  assert.deepEqual(clusterParts(odd).map(({ text, style }) => [text, style]), [
+    ["3 instances, waiting for others, no leader, lag 0.00s, 3 events waiting", "warning"],
+    ["instances have DIFFERENT CATALOGS", "bad"],
+    ["hb-2-11102 1.0.0, seen 1s ago, catalog ffffffff, clock 2.1s ahead", "warning"],
+    ["hb-2-11102 1.0.0, seen 1s ago, catalog 01234567, clock 1.9s behind", undefined],
+  ]);
+  assert.equal(isClusterAtFault(odd), true);
+  assert.deepEqual(clusterParts({ enabled: false }), []);
 });

@@ -18,7 +18,8 @@ async function documentedPermissions(): Promise<string[]> {
   return found.slice(1);
 }
 
-Deno.test("elves-heartbeat does all its work with the RabbitMQ permissions that the README prints", async () => {
+/** Beats, calls, casts, events and supervisor's catalog, for a user who may only do what is documented. */
+async function allItsWork(more: string): Promise<void> {
   await using rabbit = await startRabbit();
   await using supervisor = await Supervisor.open(rabbit.url, {
     exchange: "elves",
@@ -32,7 +33,7 @@ Deno.test("elves-heartbeat does all its work with the RabbitMQ permissions that 
   await peer.channel.bindQueue(queue, "elves", "heartbeat.event");
   await using service = await startBinary({
     config: `mq.ip = ${rabbit.host}\nmq.port = ${rabbit.port}\nmq.user = least\nmq.password = least-secret\n` +
-      "auth.mode = supervisor\n",
+      `auth.mode = supervisor\n${more}`,
   });
   const told = async () => (await beat({ hostname: "127.0.0.1", port: service.port }, AGENT)).text;
   await waitFor(async () => await told() !== undefined, { timeoutMs: 20_000, what: "supervisor's catalog" });
@@ -56,5 +57,14 @@ Deno.test("elves-heartbeat does all its work with the RabbitMQ permissions that 
       what: "events",
     },
   );
-  assert.deepEqual(service.logs.filter((line) => /lacks a permission|refused/.test(line)), []);
+  assert.deepEqual(service.logs.filter((line) => /lacks a permission|refused|cannot be used/.test(line)), []);
+}
+
+Deno.test("elves-heartbeat does all its work with the RabbitMQ permissions that the README prints", async () => {
+  await allItsWork("");
+});
+
+Deno.test("elves-heartbeat needs no other permissions with cluster.enabled", async () => {
+  // It tells events only where it leads, which takes the stream and the queue of leaders.
+  await allItsWork("cluster.enabled = true\n");
 });

@@ -48,7 +48,7 @@ class Bench implements AsyncDisposable {
   readonly dispatcher: EventDispatcher;
 
   constructor(sinks: readonly EventSink[], clock: Clock = systemClock) {
-    const onSent = (ids: string[]) => this.sent.push(...ids);
+    const onSent = (events: readonly FleetEvent[]) => this.sent.push(...events.map(({ id }) => id));
     this.dispatcher = new EventDispatcher({ sinks, log: this.log.logger, clock, random: () => 0, onSent });
   }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
+import type { FleetEvent } from "../../src/fleet/events.ts";
 import { systemClock } from "../../src/clock.ts";
 import { EventDispatcher } from "../../src/events/dispatcher.ts";
 import { eventRow } from "../../src/events/row.ts";
@@ -136,7 +137,7 @@ Deno.test("Webhook through a bad day of its receiver: every event once, in order
   using log = new MemoryLog();
   const sent: string[] = [];
   const webhook = webhookTo(receiver, { secret: SECRET, clock: systemClock, timeoutMs: 300 });
-  const onSent = (ids: string[]) => sent.push(...ids);
+  const onSent = (events: readonly FleetEvent[]) => sent.push(...events.map(({ id }) => id));
   const dispatcher = new EventDispatcher({
     ...{ sinks: [webhook], log: log.logger, clock: systemClock, random: () => 0, onSent },
   });

@@ -41,6 +41,7 @@ class Bench {
       beatsPerSecond: () => 2.345,
       timeoutMs: () => 60_000,
       streamClients: () => 4,
+      cluster: undefined,
     });
   }
 

@@ -39,7 +39,7 @@ class Bench implements AsyncDisposable {
   private constructor(harness: Harness, options: Partial<EventPublisherOptions>) {
     this.harness = harness;
     const publisher = new EventPublisher({ broker: harness.broker, exchange: "elves", ...options });
-    const onSent = (ids: string[]) => this.sent.push(...ids);
+    const onSent = (events: readonly FleetEvent[]) => this.sent.push(...events.map(({ id }) => id));
     const log = getLogger("elves-heartbeat");
     this.dispatcher = new EventDispatcher({
       ...{ sinks: [publisher], log, clock: systemClock, random: () => 0, onSent },

@@ -8,6 +8,8 @@ export class TcpProxy implements AsyncDisposable {
   readonly #jobs = new Set<Promise<void>>();
   #stalled: PromiseWithResolvers<void> | undefined;
   #answersOnly = false;
+  /** Whether connections are closed as soon as they come. */
+  isRefusing = false;
   #pieceBytes = Infinity;
   #bytesPerSecond = Infinity;
   /** Connections that were taken so far. */
@@ -67,6 +69,10 @@ export class TcpProxy implements AsyncDisposable {
   async #accept(): Promise<void> {
     for await (const client of this.#listener) {
       this.accepted++;
+      if (this.isRefusing) {
+        close(client);
+        continue;
+      }
       client.setNoDelay(true);
       this.#open.add(client);
       this.#track(this.#serve(client));

@@ -9,6 +9,9 @@ import { cut, visible } from "./text.js";
 /** @typedef {import("./types.ts").Summary} Summary */
 /** @typedef {{ key: string, level: "bad" | "warn" | "info", icon: string, title: string, text: Node | string, tools?: HTMLElement[] }} Banner */
 
+/** Clocks that differ by more are warned about, s. */
+export const SKEW_SECONDS = 2;
+
 /** What stands above every view: that what is shown is old, that the guard is on, that something waits for a decision. */
 export class Banners {
   #done;
@@ -67,6 +70,7 @@ export class Banners {
         downBanner(summary),
         summary.catalog.held === null ? undefined : this.#held(summary),
         summary.catalog.known ? undefined : unknownCatalog(),
+        ...clusterBanners(summary.cluster),
         graceBanner(summary),
       ]),
     ].filter((banner) => banner !== undefined);
@@ -166,6 +170,32 @@ function downBanner(summary) {
 /** @returns {Banner} */
 function unknownCatalog() {
   return { key: "unknown", level: "warn", icon: "box", title: t("unknown.title"), text: t("unknown.text") };
+}
+
+/** @param {Summary["cluster"]} cluster @returns {Banner[]} */
+function clusterBanners(cluster) {
+  if (!cluster.enabled) return [];
+  const skewed = cluster.members.filter(({ skew_seconds }) => Math.abs(skew_seconds ?? 0) > SKEW_SECONDS);
+  const others = cluster.members.filter(({ catalog }) => catalog !== null && catalog !== cluster.catalog);
+  /** @type {[boolean, "bad" | "warn", string, Record<string, string>][]} */
+  const all = [
+    [!cluster.settled, "warn", "behind", {}],
+    [cluster.catalog_mismatch, "bad", "mismatch", { instances: namesOf(others) }],
+    [skewed.length > 0, "warn", "skew", { instances: namesOf(skewed) }],
+  ];
+  return all.filter(([holds]) => holds).map(([, level, name, values]) => ({
+    key: `cluster-${name}`,
+    level,
+    icon: name === "skew" ? "clock" : "shield",
+    title: t(`cluster.${name}.title`),
+    text: t(`cluster.${name}.text`, values),
+    tools: [h("a", { class: "button", href: linkTo(["health"]) }, t("cluster.show"))],
+  }));
+}
+
+/** @param {import("./types.ts").ClusterMember[]} members */
+function namesOf(members) {
+  return members.map(({ instance }) => visible(cut(instance, 100))).join(", ");
 }
 
 /** @param {Summary} summary @returns {Banner | undefined} */

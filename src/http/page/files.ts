@@ -6,6 +6,7 @@ import bannersJs from "./banners.js" with { type: "text" };
 import baseCss from "./base.css" with { type: "text" };
 import catalogsJs from "./catalogs.js" with { type: "text" };
 import chartJs from "./chart.js" with { type: "text" };
+import clusterPanelJs from "./cluster_panel.js" with { type: "text" };
 import dialogJs from "./dialog.js" with { type: "text" };
 import domJs from "./dom.js" with { type: "text" };
 import enJs from "./en.js" with { type: "text" };
@@ -56,6 +57,7 @@ export const FILES: Readonly<Record<string, string>> = {
   "base.css": baseCss,
   "catalogs.js": catalogsJs,
   "chart.js": chartJs,
+  "cluster_panel.js": clusterPanelJs,
   "dialog.js": dialogJs,
   "dom.js": domJs,
   "en.js": enJs,

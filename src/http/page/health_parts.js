@@ -97,13 +97,16 @@ function sinkPart({ name, queued, delivered, dropped }) {
 }
 
 /** @param {Summary["cluster"]} cluster @returns {PartHealth} */
-function clusterPart({ enabled }) {
+function clusterPart(cluster) {
+  const part = { name: "cluster", since: null, fault: null };
+  if (!cluster.enabled) return { ...part, level: "off", state: t("health.cluster.off"), detail: "" };
+  const { caught_up, settled, catalog_mismatch, leader, members } = cluster;
+  const state = !caught_up ? "behind" : !settled ? "waiting" : catalog_mismatch ? "mismatch" : "settled";
+  const leads = leader === null ? t("cluster.noLeader") : t("health.cluster.leader", { leader: visible(leader) });
   return {
-    name: "cluster",
-    level: enabled ? "ok" : "off",
-    state: t(enabled ? "health.cluster.on" : "health.cluster.off"),
-    detail: "",
-    since: null,
-    fault: null,
+    ...part,
+    level: state === "settled" ? "ok" : state === "behind" ? "bad" : "warn",
+    state: t(`health.cluster.${state}`),
+    detail: `${t("health.cluster.size", { n: members.length + 1 })} · ${leads}`,
   };
 }

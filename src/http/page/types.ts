@@ -57,9 +57,31 @@ export interface Summary {
   zookeeper: Part & { path: string | null };
   store: Part & { lag_seconds: number; queued: number };
   events: { sinks: SinkCounts[] };
-  cluster: { enabled: boolean; [detail: string]: unknown };
+  cluster: { enabled: false } | Cluster;
   silences: number;
   stream_clients: number;
+}
+
+export interface Cluster {
+  enabled: true;
+  caught_up: boolean;
+  settled: boolean;
+  leader: string | null;
+  leading: boolean;
+  lag_seconds: number;
+  catalog: string | null;
+  members: ClusterMember[];
+  catalog_mismatch: boolean;
+  pending_events: number;
+  record_faults: number;
+}
+
+export interface ClusterMember {
+  instance: string;
+  version: string;
+  skew_seconds: number | null;
+  seen_seconds: number;
+  catalog: string | null;
 }
 
 export interface AgentRow {

@@ -103,7 +103,33 @@ const SUMMARY: Properties = {
       }),
     })),
   }),
-  cluster: object({ enabled: truth("Whether several instances form one fleet view.") }),
+  cluster: {
+    oneOf: [
+      object({ enabled: { const: false } }),
+      object({
+        enabled: { const: true },
+        caught_up: truth("Whether everything that the others know is known here."),
+        settled: truth("Whether agents are called offline when they are due."),
+        leader: orNull(text("The instance that tells events.")),
+        leading: truth("Whether this one does."),
+        lag_seconds: amount("How long a record takes through RabbitMQ."),
+        catalog: orNull(text("Digest of the catalog in force here.")),
+        members: list(object({
+          instance: text("Its name."),
+          version: text("Of the program."),
+          skew_seconds: orNull({
+            type: "number",
+            description: "By how much this machine's clock is ahead of its clock.",
+          }),
+          seen_seconds: amount("How long ago it was heard of."),
+          catalog: orNull(text("Digest of its catalog.")),
+        })),
+        catalog_mismatch: truth("Whether another instance has had another catalog for more than 5 s."),
+        pending_events: count("Events that wait for the leader to tell them."),
+        record_faults: count("Records that could not be used."),
+      }),
+    ],
+  },
   silences: count("Maintenance windows."),
   stream_clients: count("Readers of the live stream."),
 };
@@ -127,13 +153,14 @@ export const SERVICE_SCHEMAS: Properties = {
   Summary: object(SUMMARY),
   Alive: object({ status: { const: "ok" } }),
   Readiness: object({
-    ready: truth("Whether beats are served and RabbitMQ is up."),
+    ready: truth("Whether beats are served, RabbitMQ is up, and in a cluster what the others know is known here."),
     warming: SUMMARY.warming ?? {},
     beats: object({ ok: OK }),
     mq: object({ ok: OK, ...MQ }),
     zookeeper: object({ ok: OK, ...ZOOKEEPER }),
     store: object({ ok: OK, ...STORE }),
     catalog: object({ ok: OK, source: SOURCE, known: KNOWN, age_seconds: AGE }),
+    cluster: object({ ok: OK, enabled: truth("Whether several instances form one fleet view.") }),
   }),
   BeatReadiness: object({ ready: OK, beats: object({ ok: OK }) }),
   History: object({

@@ -1,5 +1,6 @@
 // @ts-check
 import { Loader, readiness } from "../api.js";
+import { ClusterPanel } from "../cluster_panel.js";
 import { fill, h, syncChildren } from "../dom.js";
 import { duration, secondsSince, timeOf } from "../format.js";
 import { parts } from "../health_parts.js";
@@ -13,6 +14,7 @@ export function healthView({ summary: known }) {
   const fault = new FaultLine();
   const list = h("ul", { class: "parts long" });
   const build = h("div");
+  const cluster = new ClusterPanel();
   const ready = h("div");
   const loader = new Loader(readiness, (answer) => {
     fault.clear();
@@ -42,6 +44,7 @@ export function healthView({ summary: known }) {
       },
     });
     fill(build, buildFacts(summary));
+    cluster.summary(summary);
   }
 
   loader.run();
@@ -53,6 +56,7 @@ export function healthView({ summary: known }) {
       { class: "view" },
       h("div", { class: "view-head" }, h("h1", {}, t("nav.health"))),
       panel(t("health.parts"), [list]),
+      cluster.node,
       h(
         "div",
         { class: "columns even" },
