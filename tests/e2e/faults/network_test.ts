@@ -15,6 +15,8 @@ Deno.test("elves-heartbeat calls nobody offline or online wrongly, whatever the 
       beats.cut();
       return stage.oracle.beats.failed > before + 20;
     }, { timeoutMs: 60_000, what: "broken beats" });
+    // Both are seen to go, however quick that was.
+    await stage.settled();
     stage.on(1);
     await stage.settled();
     stage.on(0);
