@@ -49,7 +49,7 @@ Deno.test("elves-heartbeat registers itself through every fault of ZooKeeper, an
 
   await t.step("standing still for longer than the session", async () => {
     await nodes(dashboard, 1);
-    zookeeper.pause();
+    await zookeeper.pause();
     const until = performance.now() + SESSION_MS * 1.5;
     await waitFor(() => performance.now() > until, { timeoutMs: PROMISE_MS, what: "the end of the session's time" });
     await untouched(agent, module);

@@ -83,7 +83,8 @@ Deno.test("EventPublisher gives up on a channel that is not opened in time, and 
 Deno.test("EventPublisher tries a message for a minute that a queue does not take, and each later one three times", async () => {
   let nowMs = 0;
   let takes = false;
-  const broker = brokerOf(Promise.resolve(new ScriptedChannel({ takes: () => takes })));
+  const channels = Array.from({ length: 30 }, () => new ScriptedChannel({ takes: () => takes }));
+  const broker = brokerOf(...channels.map((channel) => Promise.resolve(channel)));
   const publisher = new EventPublisher({ broker, exchange: "elves", now: () => nowMs });
   const outcome = async () => (await publisher.deliver(eventsOf(1), never)).outcome;
   for (let tries = 0; tries < 10; tries++) assert.equal(await outcome(), "retry");
@@ -92,6 +93,7 @@ Deno.test("EventPublisher tries a message for a minute that a queue does not tak
   nowMs = 60_000;
   assert.equal(await outcome(), "refused");
   assert.deepEqual([await outcome(), await outcome(), await outcome()], ["retry", "retry", "refused"]);
+  assert.equal(channels.filter(({ isClosed }) => isClosed).length, 15, "each refusal is the end of a channel");
   takes = true;
   assert.equal(await outcome(), "delivered");
   takes = false;

@@ -1,10 +1,10 @@
 import { EventConsumer } from "../e2e/event_consumer.ts";
-import { type ListedAgent, now, Oracle } from "../e2e/faults/oracle.ts";
+import { type ListedAgent, now, Oracle } from "../support/oracle.ts";
 import { FleetSimulator, seededRandom, type SimulatedAgent } from "../support/fleet_simulator.ts";
 import { freePort } from "../support/free_port.ts";
 import { type RabbitServer, startRabbit } from "../support/rabbitmq.ts";
 import { waitFor } from "../support/wait_for.ts";
-import { Caller } from "./caller.ts";
+import { Caller } from "../support/caller.ts";
 import { FAULTS } from "./faults.ts";
 import { type Footprint, SoakService } from "./service.ts";
 

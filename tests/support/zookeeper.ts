@@ -1,5 +1,6 @@
 import { freePort } from "./free_port.ts";
 import { ProcessLog } from "./process_log.ts";
+import { standStill } from "./standstill.ts";
 import { waitFor } from "./wait_for.ts";
 
 /** Where Debian's package libzookeeper-java keeps the server; its manifest names what else it loads. */
@@ -78,8 +79,8 @@ export class ZookeeperServer implements AsyncDisposable {
   }
 
   /** Stops the server's clock: connections stay open and nothing answers. */
-  pause(): void {
-    this.#running?.process.kill("SIGSTOP");
+  async pause(): Promise<void> {
+    if (this.#running !== undefined) await standStill(this.#running.process.pid);
   }
 
   /** Lets a paused server go on. */

@@ -96,7 +96,7 @@ Deno.test("Registrar has one node after a server that stood still for longer tha
   await using server = await startZookeeper();
   await using registrar = await TestRegistrar.registered({ connectString: server.connectString });
   const { path } = registrar.status;
-  server.pause();
+  await server.pause();
   await registrar.down();
   // Its second fault: no session within the connect timeout, which is the session's.
   await waitFor(() => registrar.status.fault?.startsWith("no session"), { timeoutMs: PROMISE_MS, what: "the timeout" });
@@ -231,7 +231,7 @@ Deno.test("Registrar gives up on a server that does not answer at the stop, and 
   await using server = await startZookeeper();
   const options = { connectString: server.connectString, log: log.logger, sessionTimeoutMs: 60_000 };
   await using registrar = await TestRegistrar.registered(options);
-  server.pause();
+  await server.pause();
   await registrar.stop();
   assert.equal(registrar.status.state, "off");
   const line =

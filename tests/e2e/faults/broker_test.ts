@@ -12,6 +12,7 @@ Deno.test("elves-heartbeat knows who is there and tells it once, whatever become
     waitFor(() => connections() >= count, { timeoutMs: 60_000, what: "the connection to RabbitMQ" });
 
   await t.step("stopped, and started again", async () => {
+    stage.disturb();
     await rabbit.stop();
     stage.off(0, 1);
     await stage.settled();
@@ -23,6 +24,7 @@ Deno.test("elves-heartbeat knows who is there and tells it once, whatever become
   });
 
   await t.step("killed while events are told", async () => {
+    stage.disturb();
     stage.off(2, 3);
     await stage.settled();
     await rabbit.kill();
@@ -36,6 +38,7 @@ Deno.test("elves-heartbeat knows who is there and tells it once, whatever become
   });
 
   await t.step("standing still", async () => {
+    stage.disturb();
     rabbit.pause();
     stage.off(4, 5);
     await stage.settled();
@@ -46,6 +49,7 @@ Deno.test("elves-heartbeat knows who is there and tells it once, whatever become
   });
 
   await t.step("taking no messages", async () => {
+    stage.disturb();
     await rabbit.rabbitmqctl(["set_vm_memory_high_watermark", "0.0000001"]);
     try {
       stage.off(6, 7);

@@ -15,6 +15,8 @@ Deno.test("elves-heartbeat calls nobody offline or online wrongly, whatever the 
       beats.cut();
       return stage.oracle.beats.failed > before + 20;
     }, { timeoutMs: 60_000, what: "broken beats" });
+    // Both are seen to go, however quick that was.
+    await stage.settled();
     stage.on(1);
     await stage.settled();
     stage.on(0);
@@ -55,6 +57,7 @@ Deno.test("elves-heartbeat calls nobody offline or online wrongly, whatever the 
   });
 
   await t.step("RabbitMQ is reached byte by byte", async () => {
+    stage.disturb();
     broker.dribble(true);
     stage.off(7);
     await stage.settled();
@@ -66,6 +69,7 @@ Deno.test("elves-heartbeat calls nobody offline or online wrongly, whatever the 
   });
 
   await t.step("the connection to RabbitMQ is cut while events are told", async () => {
+    stage.disturb();
     stage.off(8, 9);
     for (let cuts = 1; cuts <= 3; cuts++) {
       broker.cut();
@@ -76,10 +80,11 @@ Deno.test("elves-heartbeat calls nobody offline or online wrongly, whatever the 
     stage.on(8, 9);
     broker.cut();
     await stage.settled();
-    await stage.service.logged(/mq: connected/);
+    await stage.answers();
   });
 
   await t.step("the connection to RabbitMQ stalls while events are told", async () => {
+    stage.disturb();
     broker.stall();
     stage.off(10, 11);
     await stage.settled();

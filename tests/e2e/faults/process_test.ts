@@ -20,6 +20,7 @@ Deno.test("elves-heartbeat calls nobody offline because it stood still itself", 
 
   for (const [i, standstillMs] of [TIMEOUT_MS / 2, TIMEOUT_MS * 2].entries()) {
     await t.step(`for ${standstillMs / TIMEOUT_MS} of agent.timeout`, async () => {
+      stage.disturb();
       stage.off(3 * i);
       Deno.kill(stage.service.pid, "SIGSTOP");
       stage.off(3 * i + 1);
@@ -96,6 +97,7 @@ Deno.test("elves-heartbeat without file descriptors refuses beats, dies of nothi
   try {
     for (let i = 0; i < 60; i++) held.push(await Deno.connect({ hostname: "127.0.0.1", port: service.port }));
     await service.logged(/WRN beat port: cannot accept connections at the moment/);
+    stage.disturb();
     stage.network.broker.cut();
     await service.logged(/WRN mq: no connection/);
     const { failed } = stage.oracle.beats;

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Caller } from "../../support/caller.ts";
 import { type BinaryProcess, startBinary } from "../../support/binary.ts";
 import { FleetSimulator, seededRandom, type SimulatedAgent } from "../../support/fleet_simulator.ts";
 import { ModulePeer } from "../../support/module_peer.ts";
@@ -6,7 +7,7 @@ import type { RabbitServer } from "../../support/rabbitmq.ts";
 import { TcpProxy } from "../../support/tcp_proxy.ts";
 import { waitFor } from "../../support/wait_for.ts";
 import { EventConsumer } from "../event_consumer.ts";
-import { type ListedAgent, now, Oracle } from "./oracle.ts";
+import { type ListedAgent, now, Oracle } from "../../support/oracle.ts";
 
 /** agent.timeout and agent.grace of the service, ms. */
 export const TIMEOUT_MS = 2_500;
@@ -43,7 +44,10 @@ export class Stage implements AsyncDisposable {
   wallStepMs: number | undefined = 0;
   /** How often each agent must have gone. */
   readonly #outages = new Map<string, number>();
+  readonly #caller: Caller;
   readonly #watching: Promise<void>;
+  /** Since when calls must be answered, monotonic ms. */
+  #answersSinceMs = Infinity;
   #lists = 0;
   #rows: readonly ListedAgent[] = [];
   #isStopped = false;
@@ -68,6 +72,11 @@ export class Stage implements AsyncDisposable {
       onBeat: ({ ip }, effect) => this.#ended(ip, effect.kind === "answered" ? effect.removed : effect.kind),
     });
     this.fleet.start();
+    this.#caller = new Caller({
+      url: rabbit.url,
+      ip: () => "10.4.0.1",
+      isDisturbed: (fromMs) => fromMs < this.#answersSinceMs,
+    });
     this.#watching = this.#watch();
   }
 
@@ -87,6 +96,7 @@ export class Stage implements AsyncDisposable {
     try {
       await service.logged(/mq: connected/);
       await stage.settled();
+      await stage.answers();
     } catch (cause) {
       await stage[Symbol.asyncDispose]();
       throw cause;
@@ -125,11 +135,17 @@ export class Stage implements AsyncDisposable {
     await waitFor(() => this.#lists > from + times, { timeoutMs: PATIENCE_MS, what: `${times} lists` });
   }
 
-  /** A module asks, and has its answer within 5 s. */
+  /** What follows keeps calls from being answered, until {@link answers}. */
+  disturb(): void {
+    this.#answersSinceMs = Infinity;
+  }
+
+  /** A module asks, and has its answer within 5 s, as every one has from now on. */
   async answers(): Promise<void> {
     await using peer = await ModulePeer.connect(this.rabbit.url);
     const { count } = await peer.call("agentList", { state: "all" });
     assert.equal(count, this.fleet.agents.length);
+    this.#answersSinceMs = Math.min(this.#answersSinceMs, performance.now());
   }
 
   /** Ends the fleet, and says whether everything was right: states, last beats, apps and events. */
@@ -147,11 +163,15 @@ export class Stage implements AsyncDisposable {
       }
     }
     assert.deepEqual(this.oracle.faults, [], this.service.logs.join("\n"));
+    const { answered, unanswered } = this.#caller.calls;
+    assert.ok(answered > 0);
+    assert.equal(unanswered, 0, "calls without an answer");
     assert.ok(this.oracle.judged > 100 && this.oracle.beats.acknowledged > 100);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isStopped = true;
+    await this.#caller[Symbol.asyncDispose]();
     this.network.beats.resume();
     await this.#watching;
     // Beats that hang in a proxy end with it.

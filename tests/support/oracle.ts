@@ -90,7 +90,7 @@ export class Oracle {
   crashed(): void {
     const until = performance.now() - LOSS_MS;
     for (const { acknowledged } of this.#agents.values()) {
-      while ((acknowledged.at(-1)?.answered.monotonic ?? 0) > until) acknowledged.pop();
+      while ((acknowledged.at(-1)?.answered.monotonic ?? -Infinity) > until) acknowledged.pop();
     }
   }
 
