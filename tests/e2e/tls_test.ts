@@ -160,7 +160,7 @@ Deno.test("elves-heartbeat behind HAProxy takes agents with a certificate only, 
 
 Deno.test("README shows the configuration of HAProxy that these tests use", () => {
   const readme = read(new URL("../../README.md", import.meta.url).pathname);
-  const shown = /```haproxy\n(.*?)```/s.exec(readme)?.[1];
+  const shown = /^### TLS$.*?```haproxy\n(.*?)```/ms.exec(readme)?.[1];
   assert.equal(
     shown,
     balancerConfig({
