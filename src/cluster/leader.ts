@@ -41,7 +41,9 @@ export class Leader {
 
   /** Stands in line on a fresh channel. */
   async join(channel: Channel): Promise<void> {
-    await channel.assertQueue(LEADER_QUEUE, { durable: true, arguments: { "x-single-active-consumer": true } });
+    // Not durable: with the node that it lives on it is gone, and made anew on another one; a durable queue would be
+    // refused until that node is back. Ticks are of no use after a moment.
+    await channel.assertQueue(LEADER_QUEUE, { durable: false, arguments: { "x-single-active-consumer": true } });
     await channel.consume(LEADER_QUEUE, (message) => {
       if (message !== null) this.#take(message.content);
     }, { noAck: true });
