@@ -3,7 +3,7 @@ import { LocalCatalog } from "./apps/local_catalog.ts";
 import { SupervisorSync } from "./apps/sync.ts";
 import { buildInfo } from "./build_info.ts";
 import { Cluster } from "./cluster/cluster.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, instant } from "./clock.ts";
 import { appSource, zookeeperEnabled } from "./config/config.ts";
 import { differences, withLive } from "./config/reload.ts";
 import type { Settings } from "./config/schema.ts";
@@ -97,7 +97,7 @@ export interface App {
  */
 export async function startApp(settings: Settings, { log, clock }: AppSurroundings): Promise<App> {
   const lifecycle = new Lifecycle(log);
-  const now = () => ({ monotonic: clock.monotonic(), wall: clock.wall() });
+  const now = () => instant(clock);
   let current = settings;
   try {
     const shortage = descriptorShortage(settings["thrift.maxConnections"]);

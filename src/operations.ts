@@ -1,7 +1,7 @@
 import type { SupervisorCatalog } from "./apps/keeper.ts";
 import type { LocalCatalog } from "./apps/local_catalog.ts";
 import type { OfferOutcome } from "./apps/offer.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, instant } from "./clock.ts";
 import type { Difference } from "./config/reload.ts";
 import type { Agent, Instant } from "./fleet/agent.ts";
 import type { Fleet } from "./fleet/fleet.ts";
@@ -179,8 +179,7 @@ export class Operations {
   }
 
   #now(): Instant {
-    const { clock } = this.#options;
-    return { monotonic: clock.monotonic(), wall: clock.wall() };
+    return instant(this.#options.clock);
   }
 
   #audit(audit: Audit, subject?: AuditSubject): void {

@@ -1,4 +1,4 @@
-import type { Clock } from "./clock.ts";
+import { type Clock, instant } from "./clock.ts";
 import type { Agent, Instant } from "./fleet/agent.ts";
 import { auditEvent, type EventKind, type FleetEvent, isTold, serviceEvent } from "./fleet/events.ts";
 import type { Fleet } from "./fleet/fleet.ts";
@@ -143,8 +143,7 @@ export class Recorder {
   }
 
   #now(): Instant {
-    const { clock } = this.#options;
-    return { monotonic: clock.monotonic(), wall: clock.wall() };
+    return instant(this.#options.clock);
   }
 
   #collect(): void {

@@ -1,7 +1,7 @@
 import type { SupervisorCatalog } from "./apps/keeper.ts";
 import type { LocalCatalog } from "./apps/local_catalog.ts";
 import type { BuildInfo } from "./build_info.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, instant } from "./clock.ts";
 import { type ClusterStatus, type ClusterSummary, clusterSummary } from "./cluster/summary.ts";
 import type { EventDispatcher, SinkStats } from "./events/dispatcher.ts";
 import type { SinkName } from "./events/sink.ts";
@@ -199,8 +199,7 @@ export class Status {
   }
 
   #now() {
-    const { clock } = this.#parts;
-    return { monotonic: clock.monotonic(), wall: clock.wall() };
+    return instant(this.#parts.clock);
   }
 
   #fleet(): Pick<Summary, "agents" | "warming" | "grace_until" | "guard" | "silences"> {

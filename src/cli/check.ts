@@ -10,7 +10,7 @@ import { probeBeatPort } from "../thrift/probe.ts";
 import { probeZookeeper } from "../zookeeper/probe.ts";
 import { READINESS } from "./answers.ts";
 import type { Invocation, Surroundings } from "./command.ts";
-import { authority, localHost } from "./endpoint.ts";
+import { authority, localHost } from "../fleet/address.ts";
 import { Service, ServiceError } from "./service.ts";
 import { type Style, styled } from "./terminal.ts";
 import { visible } from "./text_width.ts";

@@ -1,3 +1,4 @@
+import { authority, localHost } from "../fleet/address.ts";
 import { ConfigError } from "../config/file.ts";
 import { readProperties, withoutComment } from "../config/properties.ts";
 import { settingOf, type Settings } from "../config/schema.ts";
@@ -10,19 +11,6 @@ export interface Endpoint {
   readonly token: string | undefined;
   /** Path of the configuration that says so. */
   readonly config: string;
-}
-
-/** Servers on every address answer on loopback as well. */
-const LOOPBACK: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
-
-/** The host of an address where a server that listens on `host` can be asked on this machine. */
-export function localHost(host: string): string {
-  return LOOPBACK[host] ?? host;
-}
-
-/** `host:port`, as it stands in an address. */
-export function authority(host: string, port: number): string {
-  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import { type Clock, instant } from "../clock.ts";
 import type { Instant } from "../fleet/agent.ts";
 import type { Slices } from "../slices.ts";
 import type { ClusterFleet } from "./cluster_fleet.ts";
@@ -199,7 +199,6 @@ export class CatchUp {
   }
 
   #now(): Instant {
-    const { clock } = this.#options;
-    return { monotonic: clock.monotonic(), wall: clock.wall() };
+    return instant(this.#options.clock);
   }
 }

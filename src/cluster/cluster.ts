@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import { type Clock, instant } from "../clock.ts";
 import type { Instant } from "../fleet/agent.ts";
 import type { FleetEvent } from "../fleet/events.ts";
 import type { ForgottenRow } from "../fleet/sharing.ts";
@@ -348,7 +348,6 @@ export class Cluster {
   }
 
   #now(): Instant {
-    const { clock } = this.#options;
-    return { monotonic: clock.monotonic(), wall: clock.wall() };
+    return instant(this.#options.clock);
   }
 }

@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import { type Clock, instant } from "../clock.ts";
 import { IdentityError, parseBeat } from "../fleet/beat.ts";
 import type { FaultLog } from "../log.ts";
 import type { CatalogShare } from "./catalog_share.ts";
@@ -62,7 +62,7 @@ export class Inbox {
 
   #foreign({ run, record, sentMs }: Envelope): void {
     const { fleet, silences, pending, tombstones, catchUp, catalogs, clock } = this.#options;
-    const now = { monotonic: clock.monotonic(), wall: clock.wall() };
+    const now = instant(clock);
     switch (record.kind) {
       case "beats":
         for (const beat of record.beats) this.#beat(beat, run);

@@ -34,6 +34,19 @@ export function isLoopback(host: string): boolean {
 /** Where every IPv6 address stands: behind the last IPv4 one. */
 const IPV6_RANK = 2 ** 32;
 
+/** Servers on every address answer on loopback as well. */
+const LOOPBACK: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
+
+/** The host of an address where a server that listens on `host` can be asked on this machine. */
+export function localHost(host: string): string {
+  return LOOPBACK[host] ?? host;
+}
+
+/** `host:port`, as it stands in an address. */
+export function authority(host: string, port: number): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
 /**
  * Where an address stands in lists: IPv4 by value (0 to 2^32 - 1), every IPv6 address behind them.
  * @param address a canonical address

@@ -1,6 +1,7 @@
 import { retryDelayMs } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import { canonicalAddress } from "../fleet/address.ts";
+import { authority } from "../fleet/address.ts";
 import { FaultLog, type Logger } from "../log.ts";
 import type { Access } from "./access.ts";
 import { readBody } from "./body.ts";
@@ -141,14 +142,14 @@ export class HttpServer {
     }
     this.#failures = 0;
     const opened = this.#server;
-    log.info(`page, API and metrics on http://${hostText(opened.addr.hostname)}:${opened.addr.port}`);
+    log.info(`page, API and metrics on http://${authority(opened.addr.hostname, opened.addr.port)}`);
     // In Deno 2.4.2 the accept loop ends when there is no file descriptor left.
     opened.finished.then(() => this.#ended(opened, "it ended"), (cause) => this.#ended(opened, cause));
   }
 
   #cannotOpen(cause: unknown): void {
     const { hostname, port, random } = this.#options;
-    const address = `${hostText(hostname)}:${port}`;
+    const address = authority(hostname, port);
     const why = cause instanceof Deno.errors.AddrInUse
       ? "is in use (http.port): stop what listens there, or take another"
       : "cannot be opened (http.host, http.port): {cause}";
@@ -274,10 +275,6 @@ function urlOf(request: Request): URL {
 function isNavigation({ method, headers }: Request): boolean {
   if (method !== "GET" && method !== "HEAD") return false;
   return headers.get("sec-fetch-mode") === "navigate" || (headers.get("accept") ?? "").includes("text/html");
-}
-
-function hostText(hostname: string): string {
-  return hostname.includes(":") ? `[${hostname}]` : hostname;
 }
 
 function busy(detail: string): Problem {

@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.ts";
+import { type Clock, instant } from "../clock.ts";
 import { Durations } from "../durations.ts";
 
 /** How often it is looked, ms. */
@@ -22,7 +22,7 @@ export class EventLoopWatch {
 
   start(): void {
     clearInterval(this.#timer);
-    this.#last = this.#now();
+    this.#last = instant(this.#clock);
     this.#timer = setInterval(() => this.look(INTERVAL_MS), INTERVAL_MS);
   }
 
@@ -32,14 +32,10 @@ export class EventLoopWatch {
 
   /** @param dueMs how long after the last look this one was due, ms */
   look(dueMs: number): void {
-    const now = this.#now();
+    const now = instant(this.#clock);
     const passed = now.monotonic - this.#last.monotonic;
     this.lag.observe(Math.max(0, passed - dueMs));
     if (Math.abs(now.wall - this.#last.wall - passed) > STEP_MS) this.clockSteps++;
     this.#last = now;
-  }
-
-  #now(): { monotonic: number; wall: number } {
-    return { monotonic: this.#clock.monotonic(), wall: this.#clock.wall() };
   }
 }

@@ -1,5 +1,5 @@
 import type { CatalogUpdates, OfferOutcome } from "../apps/offer.ts";
-import type { Clock } from "../clock.ts";
+import { type Clock, instant } from "../clock.ts";
 import type { Agent, Instant } from "../fleet/agent.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { type AgentQuery, type Page, parseAgentQuery, parsePage } from "../fleet/query.ts";
@@ -195,6 +195,6 @@ export class Actions {
   }
 
   #now(): Instant {
-    return { monotonic: this.#options.clock.monotonic(), wall: this.#options.clock.wall() };
+    return instant(this.#options.clock);
   }
 }

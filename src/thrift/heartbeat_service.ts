@@ -1,5 +1,5 @@
 import type { Catalog } from "../apps/catalog.ts";
-import type { Clock } from "../clock.ts";
+import { type Clock, instant } from "../clock.ts";
 import { IdentityError, parseBeat } from "../fleet/beat.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { type AgentInfo, ApplicationError, ApplicationErrorType, type BeatService } from "./service.ts";
@@ -28,7 +28,7 @@ export class HeartbeatService implements BeatService {
   heartbeatPackage(info: AgentInfo, peer: string | undefined): Uint8Array {
     const { fleet, catalog, clock } = this.#options;
     const beat = readBeat(info);
-    const now = { monotonic: clock.monotonic(), wall: clock.wall() };
+    const now = instant(clock);
     const outcome = fleet.beat(beat, now, peer);
     if (outcome === "foreign") {
       throw new ApplicationError(

@@ -1,3 +1,4 @@
+import { localHost } from "../fleet/address.ts";
 import type { BeatSocket } from "./door.ts";
 
 /**
@@ -12,7 +13,7 @@ export class Knock {
   /** Connects to a listening address; one for all addresses is reached by loopback. */
   constructor({ hostname, port }: { hostname: string; port: number }) {
     this.#heard = new Promise((resolve) => this.#hear = resolve);
-    this.#connected = Deno.connect({ hostname: reachable(hostname), port }).catch(() => undefined);
+    this.#connected = Deno.connect({ hostname: localHost(hostname), port }).catch(() => undefined);
   }
 
   /** Resolves with whether the accept loop brought the other end within the time. Never rejects. */
@@ -38,9 +39,4 @@ export class Knock {
 /** Whether a connection comes from the address that it goes to, as one of this machine to itself does. */
 export function fromOwnAddress({ remoteAddr, localAddr }: BeatSocket): boolean {
   return remoteAddr.hostname === localAddr.hostname;
-}
-
-function reachable(hostname: string): string {
-  if (hostname === "0.0.0.0") return "127.0.0.1";
-  return hostname === "::" ? "::1" : hostname;
 }

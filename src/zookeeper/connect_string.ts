@@ -1,3 +1,4 @@
+import { authority } from "../fleet/address.ts";
 /** One server of an ensemble. */
 export interface Server {
   readonly host: string;
@@ -43,5 +44,5 @@ function parseServer(text: string): Server {
 
 /** The server as its connect string would write it. */
 export function serverName({ host, port }: Server): string {
-  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return authority(host, port);
 }

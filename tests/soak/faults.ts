@@ -1,8 +1,6 @@
-import { waitFor } from "../support/wait_for.ts";
+import { elapsed } from "../support/wait_for.ts";
 import type { SoakService } from "./service.ts";
 import type { RabbitServer } from "../support/rabbitmq.ts";
-
-const PATIENCE_MS = 120_000;
 
 /** What a fault is done to. */
 export interface SoakStage {
@@ -39,8 +37,3 @@ export const FAULTS: Readonly<Record<string, (stage: SoakStage) => Promise<void>
     rabbit.resume();
   },
 };
-
-async function elapsed(ms: number): Promise<void> {
-  const until = performance.now() + ms;
-  await waitFor(() => performance.now() > until, { timeoutMs: PATIENCE_MS, what: `${ms} ms to pass` });
-}

@@ -1,3 +1,5 @@
+import { close } from "./tcp_proxy.ts";
+
 /** How often targets are checked, and how long one may take to answer, ms. */
 const CHECK_MS = 500;
 
@@ -115,12 +117,4 @@ async function pass(from: Deno.Conn, to: Deno.Conn): Promise<void> {
   }
   close(from);
   close(to);
-}
-
-function close(connection: Deno.Conn): void {
-  try {
-    connection.close();
-  } catch {
-    // Closed already.
-  }
 }

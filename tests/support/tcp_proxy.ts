@@ -117,7 +117,8 @@ export class TcpProxy implements AsyncDisposable {
   }
 }
 
-function close(connection: Deno.Conn): void {
+/** Closes a connection that may be closed already. */
+export function close(connection: Deno.Conn): void {
   try {
     connection.close();
   } catch {

@@ -17,3 +17,9 @@ export async function waitFor<T>(
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
+
+/** Lets time pass, where time is what a test is about; nothing that is waited for may take its place. */
+export async function elapsed(ms: number): Promise<void> {
+  const until = performance.now() + ms;
+  await waitFor(() => performance.now() > until, { timeoutMs: 2 * ms, what: `${ms} ms to pass` });
+}

@@ -23,7 +23,8 @@ import {
   text,
   truth,
 } from "./parameters.ts";
-import { type ApiParts, instant } from "./parts.ts";
+import { instant } from "../../clock.ts";
+import type { ApiParts } from "./parts.ts";
 import { silenceRow } from "./silences.ts";
 
 /** How many rows are written between two places where a list may be interrupted, about 100 us. */

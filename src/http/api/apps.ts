@@ -11,7 +11,8 @@ import type { AgentState } from "../../fleet/agent.ts";
 import type { Route } from "../route.ts";
 import { json } from "./answers.ts";
 import { pageNumber, pageSize, readQuery, STATES, states, type StateWord, text, word } from "./parameters.ts";
-import { type ApiParts, instant } from "./parts.ts";
+import { instant } from "../../clock.ts";
+import type { ApiParts } from "./parts.ts";
 import { SharedAnswers } from "./shared.ts";
 
 /** How many rows are written between two places where a list may be interrupted. */

@@ -1,7 +1,6 @@
 import type { SupervisorCatalog } from "../../apps/keeper.ts";
 import type { LocalCatalog } from "../../apps/local_catalog.ts";
 import type { Clock } from "../../clock.ts";
-import type { Instant } from "../../fleet/agent.ts";
 import type { Fleet } from "../../fleet/fleet.ts";
 import type { Operations } from "../../operations.ts";
 import type { Slices } from "../../slices.ts";
@@ -17,9 +16,4 @@ export interface ApiParts {
   readonly clock: Clock;
   /** The data folder; a backup is made in it before it is sent. */
   readonly dataDir: string;
-}
-
-/** This moment on both clocks. */
-export function instant(clock: Clock): Instant {
-  return { monotonic: clock.monotonic(), wall: clock.wall() };
 }

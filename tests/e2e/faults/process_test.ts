@@ -2,17 +2,12 @@
 import assert from "node:assert/strict";
 import { freePort } from "../../support/free_port.ts";
 import { startRabbit } from "../../support/rabbitmq.ts";
-import { waitFor } from "../../support/wait_for.ts";
+import { elapsed, waitFor } from "../../support/wait_for.ts";
 import { GRACE_MS, Stage, TIMEOUT_MS } from "./stage.ts";
 
 /** Debian's package faketime; the file is read again at each look at the clock. */
 const FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 const HOUR_MS = 3_600_000;
-
-async function elapsed(ms: number): Promise<void> {
-  const until = performance.now() + ms;
-  await waitFor(() => performance.now() > until, { timeoutMs: 2 * ms, what: `${ms} ms to pass` });
-}
 
 Deno.test("elves-heartbeat calls nobody offline because it stood still itself", async (t) => {
   await using rabbit = await startRabbit();
