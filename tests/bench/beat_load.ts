@@ -1,5 +1,6 @@
 /** Sends beats, in a process of its own, so that its work is not counted as the server's. */
-import { beatCall, concat, parseReply } from "../support/beat_client.ts";
+import { concat, parseReply } from "../support/beat_client.ts";
+import { call, METHOD } from "./beat_calls.ts";
 import { percentile } from "./figure.ts";
 import { serveJobs } from "./jobs.ts";
 
@@ -12,10 +13,23 @@ export interface BurstJob {
   readonly agents: number;
   /** How many connections at a time. */
   readonly connections: number;
-  /** Short connections: in how many writes each call goes. */
+  /** In how many writes each call goes; 1 by default. */
   readonly pieces?: number;
   /** Kept connections: how many calls go in one write before their replies are read. */
   readonly pipelined?: number;
+}
+
+/** Opens connections that all later bursts on kept connections to this port use, until they are closed. */
+export interface OpenJob {
+  readonly kind: "open";
+  readonly port: number;
+  readonly connections: number;
+}
+
+/** Closes the connections that were opened to a port. */
+export interface CloseJob {
+  readonly kind: "close";
+  readonly port: number;
 }
 
 /** Beats at a steady rate on kept connections. */
@@ -33,6 +47,8 @@ export interface BurstResult {
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** Short connections that were reset and tried again, because the listener's queue was full. */
+  readonly resets: number;
 }
 
 /** What every single beat of a paced job took: [when it was sent (ms since the epoch), latency in ms]. */
@@ -86,7 +102,7 @@ class Connection {
 }
 
 /** Bytes of a reply before its text: header with the method's name, then type, id and length of the field. */
-const HEAD_BYTES = 4 + 4 + "heartbeatPackage".length + 4 + 3 + 4;
+const HEAD_BYTES = 4 + 4 + METHOD.length + 4 + 3 + 4;
 /** The message type that a reply has and an exception has not. */
 const REPLY = 2;
 
@@ -105,70 +121,104 @@ function replyLength(bytes: Uint8Array, start: number): number {
   return bytes.length - start < length ? 0 : length;
 }
 
-const calls: Uint8Array[] = [];
-
-/** The call of one agent of a fleet in which every agent has an address, a name and three apps of its own. */
-function call(agent: number): Uint8Array {
-  let bytes = calls[agent];
-  if (bytes === undefined) {
-    const apps = [0, 1, 2].map((i) => [`app${(agent * 7 + i * 13) % 41}`, `1.${agent % 10}.${(agent * 31 + i) % 97}`]);
-    bytes = beatCall({
-      ip: `10.${agent >> 16}.${(agent >> 8) & 0xff}.${agent & 0xff}`,
-      asset: `CX${String(agent).padStart(7, "0")}`,
-      version: "0.3.3",
-      apps: JSON.stringify(Object.fromEntries(apps)),
-    });
-    calls[agent] = bytes;
-  }
-  return bytes;
-}
-
 async function burst(job: BurstJob): Promise<BurstResult> {
   let next = 0;
-  const tookMs: number[] = [];
-  const worker = job.kind === "short" ? shortWorker : keptWorker;
   const take = (most: number) => {
     const agents: number[] = [];
     for (; agents.length < most && next < job.beats; next++) agents.push(next % job.agents);
     return agents;
   };
+  const work: Work = { take, tookMs: [], resets: 0 };
   const started = performance.now();
-  await Promise.all(Array.from({ length: job.connections }, () => worker(job, { take, tookMs })));
+  await (job.kind === "short" ? shortConnections(job, work) : keptConnections(job, work));
   const seconds = (performance.now() - started) / 1000;
-  return { perSecond: job.beats / seconds, p50Ms: percentile(tookMs, 50), p99Ms: percentile(tookMs, 99) };
+  const { tookMs, resets } = work;
+  return { perSecond: job.beats / seconds, p50Ms: percentile(tookMs, 50), p99Ms: percentile(tookMs, 99), resets };
 }
 
 interface Work {
   /** The next agents that shall beat, at most so many; none at the end. */
   take(most: number): number[];
   readonly tookMs: number[];
+  resets: number;
 }
 
-async function shortWorker({ port, pieces = 1 }: BurstJob, { take, tookMs }: Work): Promise<void> {
-  for (let [agent] = take(1); agent !== undefined; [agent] = take(1)) {
-    const started = performance.now();
-    const connection = await Connection.open(port);
-    await connection.write(call(agent), pieces);
+/** How many connections are begun at once: a listener's queue holds 128 or 511, and who finds it full waits 1 s. */
+const OPENED_AT_ONCE = 64;
+/** The wait before the next ones, ms. */
+const OPENING_MS = 5;
+
+/** Has so many clients begin, a few at a time. Resolves with what they give when the last has ended. */
+async function inSteps<T>(count: number, client: (i: number) => Promise<T>): Promise<T[]> {
+  const clients: Promise<T>[] = [];
+  while (clients.length < count) {
+    if (clients.length > 0) await new Promise((resolve) => setTimeout(resolve, OPENING_MS));
+    for (let i = 0; i < OPENED_AT_ONCE && clients.length < count; i++) clients.push(client(clients.length));
+  }
+  return await Promise.all(clients);
+}
+
+async function shortConnections({ port, connections, pieces = 1 }: BurstJob, work: Work): Promise<void> {
+  await inSteps(connections, async () => {
+    for (let [agent] = work.take(1); agent !== undefined; [agent] = work.take(1)) {
+      const started = performance.now();
+      while (!await answered(port, call(agent), pieces)) work.resets++;
+      work.tookMs.push(performance.now() - started);
+    }
+  });
+}
+
+/** @returns false when it was reset, as a connection is that the listener's queue had no room for */
+async function answered(port: number, bytes: Uint8Array, pieces: number): Promise<boolean> {
+  const connection = await Connection.open(port);
+  try {
+    await connection.write(bytes, pieces);
     await connection.replies(1);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.ConnectionReset) return false;
+    throw error;
+  } finally {
     connection.close();
-    tookMs.push(performance.now() - started);
   }
 }
 
-async function keptWorker({ port, pipelined = 1 }: BurstJob, { take, tookMs }: Work): Promise<void> {
-  const connection = await Connection.open(port);
+/** The connections that were opened to each port. */
+const opened = new Map<number, Connection[]>();
+
+async function open({ port, connections }: Pick<OpenJob, "port" | "connections">): Promise<Connection[]> {
+  const more = await inSteps(connections, () => Connection.open(port));
+  opened.set(port, more);
+  return more;
+}
+
+function close({ port }: Pick<CloseJob, "port">): void {
+  opened.get(port)?.forEach((connection) => connection.close());
+  opened.delete(port);
+}
+
+async function keptConnections(job: BurstJob, work: Work): Promise<void> {
+  const connections = opened.get(job.port);
+  await Promise.all((connections ?? await open(job)).map((connection) => keptConnection(connection, job, work)));
+  if (connections === undefined) close(job);
+}
+
+async function keptConnection(
+  connection: Connection,
+  { pipelined = 1, pieces = 1 }: BurstJob,
+  { take, tookMs }: Work,
+): Promise<void> {
   for (let agents = take(pipelined); agents.length > 0; agents = take(pipelined)) {
     const started = performance.now();
-    await connection.write(agents.length === 1 ? call(agents[0]!) : concat(agents.map(call)), 1);
+    await connection.write(agents.length === 1 ? call(agents[0]!) : concat(agents.map(call)), pieces);
     await connection.replies(agents.length);
     tookMs.push(performance.now() - started);
   }
-  connection.close();
 }
 
 async function paced({ port, agents, connections, perSecond, durationMs }: PacedJob): Promise<PacedResult> {
-  const open = await Promise.all(Array.from({ length: connections }, () => Connection.open(port)));
-  const idle = [...open];
+  const all = await inSteps(connections, () => Connection.open(port));
+  const idle = [...all];
   const results: [number, number][] = [];
   const onTheWay = new Set<Promise<void>>();
   const started = performance.now();
@@ -189,7 +239,7 @@ async function paced({ port, agents, connections, perSecond, durationMs }: Paced
     await new Promise((resolve) => setTimeout(resolve, TICK_MS));
   }
   await Promise.all(onTheWay);
-  open.forEach((connection) => connection.close());
+  all.forEach((connection) => connection.close());
   return results;
 }
 
@@ -200,4 +250,15 @@ async function timed(connection: Connection, bytes: Uint8Array): Promise<[number
   return [atMs, performance.now() - started];
 }
 
-await serveJobs((job: BurstJob | PacedJob): Promise<unknown> => job.kind === "paced" ? paced(job) : burst(job));
+await serveJobs(async (job: BurstJob | PacedJob | OpenJob | CloseJob): Promise<unknown> => {
+  switch (job.kind) {
+    case "open":
+      return (await open(job)).length;
+    case "close":
+      return close(job) ?? null;
+    case "paced":
+      return await paced(job);
+    default:
+      return await burst(job);
+  }
+});

@@ -1,4 +1,4 @@
-/** How many rounds count; one before them warms everything up. */
+/** How many rounds count unless told otherwise; one before them warms everything up. */
 const ROUNDS = 7;
 
 /** On which runtime the sources, the baselines and the load run. */
@@ -10,10 +10,11 @@ export const RUNTIME = `Deno ${Deno.version.deno}`;
  */
 export async function inTurns<Name extends string, T>(
   measures: Readonly<Record<Name, () => Promise<T>>>,
+  rounds = ROUNDS,
 ): Promise<Record<Name, T[]>> {
   const names = Object.keys(measures) as Name[];
   const results = Object.fromEntries(names.map((name) => [name, [] as T[]])) as Record<Name, T[]>;
-  for (let round = 0; round <= ROUNDS; round++) {
+  for (let round = 0; round <= rounds; round++) {
     for (const [i] of names.entries()) {
       const name = names[(i + round) % names.length];
       if (name === undefined) continue;
