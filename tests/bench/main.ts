@@ -8,8 +8,17 @@ import { clusterFigures } from "./cluster.ts";
 import { meets, table } from "./figure.ts";
 import { largeFleetFigures } from "./large_fleet.ts";
 import { RUNTIME } from "./rounds.ts";
+import { sqliteFigures } from "./sqlite.ts";
+import { startFigures } from "./start.ts";
 
-const BENCHES = { beats: beatFigures, calls: callFigures, fleet: largeFleetFigures, cluster: clusterFigures };
+const BENCHES = {
+  beats: beatFigures,
+  calls: callFigures,
+  fleet: largeFleetFigures,
+  start: startFigures,
+  sqlite: sqliteFigures,
+  cluster: clusterFigures,
+};
 
 async function machine(): Promise<string> {
   const cpu = /^model name\s*: (.*)$/m.exec(await Deno.readTextFile("/proc/cpuinfo"))?.[1] ?? Deno.build.arch;

@@ -42,7 +42,8 @@ export async function startProduct(
   const vhost = options.vhost ?? await addVhost(rabbit);
   const folder = await Deno.makeTempDir({ prefix: "hb-bench-" });
   const config = `${folder}/conf.properties`;
-  await Deno.writeTextFile(config, `${configuration(rabbit, { vhost, folder })}${options.config ?? ""}`);
+  const ports = { beatPort: freePort(), httpPort: 0 };
+  await Deno.writeTextFile(config, `${configuration(rabbit, { vhost, folder, ...ports })}${options.config ?? ""}`);
   const run = ["run", "--config", config];
   const process = how === "binary"
     ? new Child(BINARY, run)
@@ -64,7 +65,11 @@ async function stop(process: Child, folder: string): Promise<void> {
   await Deno.remove(folder, { recursive: true });
 }
 
-function configuration(rabbit: RabbitServer, { vhost, folder }: { vhost: string; folder: string }): string {
+/** Text of a conf.properties with its data below `folder`; port 0 for any. */
+export function configuration(
+  rabbit: RabbitServer,
+  { vhost, folder, beatPort, httpPort }: { vhost: string; folder: string; beatPort: number; httpPort: number },
+): string {
   const apps = Object.entries(LOCAL_APPS).map(([app, version]) => `'${app}':'${version}'`);
   return `mq.ip = ${rabbit.host}
 mq.port = ${rabbit.port}
@@ -74,8 +79,8 @@ mq.vhost = ${vhost}
 auth.mode = simple
 auth.localAppInfo = {${apps.join(",")}}
 thrift.heartbeat.host = 127.0.0.1
-thrift.heartbeat.port = ${freePort()}
-http.port = 0
+thrift.heartbeat.port = ${beatPort}
+http.port = ${httpPort}
 data.dir = ${folder}/data
 `;
 }

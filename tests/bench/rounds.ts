@@ -8,12 +8,14 @@ export const RUNTIME = `Deno ${Deno.version.deno}`;
  * Measures all of them in every round, so that whatever else the machine does hits all alike, and in another order
  * each time. Returns each one's results, round by round.
  */
-export async function inTurns<Name extends string, T>(
-  measures: Readonly<Record<Name, () => Promise<T>>>,
+export async function inTurns<Results extends Record<string, unknown>>(
+  measures: { readonly [Name in keyof Results]: () => Promise<Results[Name]> },
   rounds = ROUNDS,
-): Promise<Record<Name, T[]>> {
-  const names = Object.keys(measures) as Name[];
-  const results = Object.fromEntries(names.map((name) => [name, [] as T[]])) as Record<Name, T[]>;
+): Promise<{ [Name in keyof Results]: Results[Name][] }> {
+  const names: (keyof Results)[] = Object.keys(measures);
+  const results = Object.fromEntries(names.map((name) => [name, []])) as unknown as {
+    [Name in keyof Results]: Results[Name][];
+  };
   for (let round = 0; round <= rounds; round++) {
     for (const [i] of names.entries()) {
       const name = names[(i + round) % names.length];
