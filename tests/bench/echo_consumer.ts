@@ -1,12 +1,18 @@
 /**
- * The baseline for calls: a bare amqplib consumer that sends a ready reply of the size that the product's has, and
- * acknowledges. Arguments: URL, the reply's text.
+ * The baseline for calls: a bare amqplib consumer that sends a ready reply, as many bytes as the product's has, and
+ * acknowledges. Argument: URL. Each job says from now on how many bytes.
  */
 import { connect } from "amqplib";
 import { Buffer } from "node:buffer";
+import { serveJobs } from "./jobs.ts";
 
-const [url = "", reply = ""] = Deno.args;
-const content = Buffer.from(reply);
+/** What the echo sends. */
+export interface EchoJob {
+  readonly bytes: number;
+}
+
+const [url = ""] = Deno.args;
+let content = Buffer.alloc(0);
 const connection = await connect(url, { noDelay: true });
 const channel = await connection.createChannel();
 await channel.assertExchange("elves", "topic", { durable: true });
@@ -18,4 +24,8 @@ await channel.consume("heartbeat", (message) => {
   channel.publish("", replyTo, content, { correlationId });
   channel.ack(message);
 });
-Deno.stdout.writeSync(new TextEncoder().encode("consuming\n"));
+
+await serveJobs(({ bytes }: EchoJob) => {
+  content = Buffer.alloc(bytes, " ");
+  return Promise.resolve({});
+});

@@ -7,6 +7,8 @@ import { callFigures } from "./calls.ts";
 import { clusterFigures } from "./cluster.ts";
 import { meets, table } from "./figure.ts";
 import { largeFleetFigures } from "./large_fleet.ts";
+import { listFigures } from "./lists.ts";
+import { pageFigures } from "./page.ts";
 import { RUNTIME } from "./rounds.ts";
 import { sqliteFigures } from "./sqlite.ts";
 import { startFigures } from "./start.ts";
@@ -14,6 +16,8 @@ import { startFigures } from "./start.ts";
 const BENCHES = {
   beats: beatFigures,
   calls: callFigures,
+  lists: listFigures,
+  page: pageFigures,
   fleet: largeFleetFigures,
   start: startFigures,
   sqlite: sqliteFigures,

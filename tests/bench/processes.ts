@@ -24,6 +24,11 @@ export class Child implements AsyncDisposable {
     this.#child.status.then((status) => this.#exited = status);
   }
 
+  /** What it wrote to standard error so far, line by line. */
+  get errors(): readonly string[] {
+    return this.#err.lines;
+  }
+
   /** Waits for a line that matches, and returns the match. */
   async wrote(pattern: RegExp): Promise<RegExpExecArray> {
     return await waitFor(() => {

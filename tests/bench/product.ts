@@ -12,6 +12,8 @@ export const LOCAL_APPS = { deploy: "2.0.1", logclean: "1.0.0", backup: "3.2.0" 
 export interface Product extends AsyncDisposable {
   readonly process: Child;
   readonly port: number;
+  /** Where its page and API are. */
+  readonly httpPort: number;
   /** Where its RabbitMQ virtual host is. */
   readonly mqUrl: string;
 }
@@ -22,6 +24,8 @@ export interface ProductOptions {
   readonly vhost?: string;
   /** More lines of conf.properties. */
   readonly config?: string;
+  /** A script of the bench that runs in the product's process before it; from sources only. */
+  readonly preload?: string;
 }
 
 /** Makes a virtual host of RabbitMQ, and gives its name. */
@@ -47,17 +51,28 @@ export async function startProduct(
   const run = ["run", "--config", config];
   const process = how === "binary"
     ? new Child(BINARY, run)
-    : new Child(Deno.execPath(), ["run", "--no-prompt", "--allow-all", MAIN, ...run]);
+    : new Child(Deno.execPath(), ["run", "--no-prompt", "--allow-all", ...preloading(options), MAIN, ...run]);
   try {
     const [, port] = await process.wrote(/beats on \S+:(\d+)/);
+    const [, httpPort] = await process.wrote(/metrics on http:\/\/\S+:(\d+)/);
     // A call before that would find no queue and get no answer.
     await process.wrote(/mq: connected/);
     const mqUrl = `${rabbit.url}/${vhost}`;
-    return { process, port: Number(port), mqUrl, [Symbol.asyncDispose]: () => stop(process, folder) };
+    return {
+      process,
+      port: Number(port),
+      httpPort: Number(httpPort),
+      mqUrl,
+      [Symbol.asyncDispose]: () => stop(process, folder),
+    };
   } catch (cause) {
     await stop(process, folder);
     throw cause;
   }
+}
+
+function preloading({ preload }: ProductOptions): string[] {
+  return preload === undefined ? [] : ["--preload", new URL(preload, import.meta.url).pathname];
 }
 
 async function stop(process: Child, folder: string): Promise<void> {

@@ -1,0 +1,197 @@
+import { coreWaitSeconds, cpuSeconds } from "../support/process_stats.ts";
+import type { RabbitServer } from "../support/rabbitmq.ts";
+import { waitFor } from "../support/wait_for.ts";
+import type { BurstResult, PacedResult } from "./beat_load.ts";
+import type { CallResult } from "./call_load.ts";
+import type { EchoJob } from "./echo_consumer.ts";
+import { type Figure, median, percentile, thousands } from "./figure.ts";
+import type { ListCost, ListTextJob } from "./list_text.ts";
+import { type Child, startScript } from "./processes.ts";
+import { type Product, startProduct } from "./product.ts";
+import { inTurns, RUNTIME } from "./rounds.ts";
+
+const AGENTS = 100_000;
+
+/** How many rows are asked for, and how often in one measurement. */
+const SIZES = [{ rows: 10, times: 200 }, { rows: 1_000, times: 20 }, { rows: AGENTS, times: 1 }] as const;
+
+/** agentList against JSON.stringify of the same rows, and how long the list of a whole fleet holds up everything else. */
+export async function listFigures(rabbit: RabbitServer): Promise<Figure[]> {
+  await using source = await startProduct("source", rabbit, { preload: "loop_probe.ts" });
+  await using binary = await startProduct("binary", rabbit);
+  await using load = startScript("beat_load.ts");
+  for (const { port } of [source, binary]) {
+    const burst = { kind: "kept", port, beats: AGENTS, agents: AGENTS, connections: 8, pipelined: 32 };
+    await load.run<BurstResult>(burst);
+  }
+  await using calls = startScript("call_load.ts");
+  await using text = startScript("list_text.ts", source.mqUrl);
+  await using echo = startScript("echo_consumer.ts", rabbit.url);
+  const figures = [];
+  for (const size of SIZES) figures.push(await listFigure({ source, calls, text, echo, echoUrl: rabbit.url }, size));
+  return [...figures, await stretchFigure(source, { calls, load }), await waitFigure(binary, { calls, load })];
+}
+
+interface ListPeers {
+  readonly source: Product;
+  readonly calls: Child;
+  readonly text: Child;
+  readonly echo: Child;
+  readonly echoUrl: string;
+}
+
+/** The product's CPU time holds the call too, and sending the answer: that is what the bare echo costs. */
+async function listFigure({ source, calls, text, echo, echoUrl }: ListPeers, size: ListTextJob): Promise<Figure> {
+  const { rows, times } = size;
+  const measure = async (process: Child, url: string): Promise<ListCost> => {
+    const before = await cpuSeconds(process.pid);
+    const { p50Ms } = await list(url, { calls, size });
+    return { tookMs: p50Ms, cpuMs: (await cpuSeconds(process.pid) - before) * 1000 / times };
+  };
+  const { replyBytes } = await list(source.mqUrl, { calls, size });
+  await echo.run({ bytes: replyBytes } satisfies EchoJob);
+  const rounds = await inTurns({
+    ours: () => measure(source.process, source.mqUrl),
+    text: () => text.run<ListCost>(size),
+    echo: () => measure(echo, echoUrl),
+  });
+  const cpu = (costs: readonly ListCost[]) => median(costs.map(({ cpuMs }) => cpuMs)).toFixed(2);
+  const took = (costs: readonly ListCost[]) => median(costs.map(({ tookMs }) => tookMs)).toFixed(2);
+  return {
+    name: `agentList of ${thousands(rows)} rows, CPU`,
+    figure: `${cpu(rounds.ours)} ms`,
+    baseline: `${cpu(rounds.text)} ms`,
+    value: median(rounds.ours.map(({ cpuMs }, i) => cpuMs / (rounds.text[i]?.cpuMs ?? NaN))),
+    unit: "x",
+    notes: [
+      `on ${RUNTIME}, a whole call, of a fleet of ${thousands(AGENTS)}, against JSON.stringify of the rows alone; ` +
+      `a bare amqplib consumer that sends the same ${thousands(replyBytes)} bytes ready ${cpu(rounds.echo)} ms`,
+      `the caller has it after ${took(rounds.ours)} ms, from the bare consumer after ${took(rounds.echo)} ms; ` +
+      `JSON.stringify takes ${took(rounds.text)} ms`,
+    ],
+  };
+}
+
+const LISTS = 7;
+const BEATS_PER_SECOND = 1_000;
+
+/** The longest stretch of work without a turn for anything else while the whole fleet is listed, seen from inside. */
+async function stretchFigure(product: Product, peers: { calls: Child; load: Child }): Promise<Figure> {
+  const quiet: number[] = [];
+  const longest: number[] = [];
+  for (let i = 0; i <= LISTS; i++) {
+    const beats = peers.load.run<PacedResult>(beating(product));
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MS / 2));
+    await stretch(product);
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MS / 2));
+    const before = await stretch(product);
+    await wholeList(product, peers.calls);
+    const during = await stretch(product);
+    await beats;
+    if (i > 0) {
+      quiet.push(before);
+      longest.push(during);
+    }
+  }
+  return {
+    name: "longest stretch of work in a list of 100,000",
+    figure: `${median(longest).toFixed(0)} ms`,
+    value: Math.max(...longest),
+    unit: "ms",
+    target: { kind: "at most", value: 50 },
+    notes: [
+      `on ${RUNTIME} under ${
+        thousands(BEATS_PER_SECOND)
+      } beats/s; CPU time of the main thread between two rounds of its ` +
+      `event loop, so without what other processes take from it; the median and, for the target, the longest of ${LISTS} ` +
+      `lists (${longest.map((ms) => ms.toFixed(0)).join(", ")} ms); ${median(quiet).toFixed(0)} ms without a list`,
+    ],
+  };
+}
+
+/** Asks the probe in the product. */
+let asked = 0;
+
+async function stretch({ process }: Product): Promise<number> {
+  const index = asked++;
+  Deno.kill(process.pid, "SIGUSR2");
+  return await waitFor(() => {
+    const line = process.errors.filter((each) => each.startsWith("longest stretch:"))[index];
+    return line === undefined ? undefined : parseFloat(line.slice("longest stretch:".length));
+  }, { timeoutMs: 10_000, what: "an answer of the probe in the event loop" });
+}
+
+/** How often a beat on a connection of its own measures how long the loop is busy, ms. */
+const PROBE_MS = 4;
+/** How long the load runs before a list, ms. */
+const QUIET_MS = 500;
+/** And from then on, longer than a list takes, ms. */
+const LIST_MS = 2_000;
+
+interface ListUnderLoad {
+  /** The longest wait of a beat while the list was under way, ms. */
+  readonly longestMs: number;
+  /** What nearly all beats took before it, ms. */
+  readonly quietP99Ms: number;
+  /** How long the server was ready to run meanwhile without getting a core, ms. */
+  readonly coreWaitMs: number;
+  readonly tookMs: number;
+}
+
+/** The longest wait of a beat while the whole fleet is listed, seen from outside. */
+async function waitFigure(product: Product, { calls, load }: { calls: Child; load: Child }): Promise<Figure> {
+  await using probe = startScript("beat_load.ts");
+  const lists: ListUnderLoad[] = [];
+  for (let i = 0; i < LISTS; i++) lists.push(await listUnderLoad(product, { calls, load, probe }));
+  const each = (value: (list: ListUnderLoad) => number) => lists.map(value);
+  const longest = each(({ longestMs }) => longestMs);
+  const all = longest.map((ms) => ms.toFixed(0)).join(", ");
+  return {
+    name: "longest wait of a beat in a list of 100,000",
+    figure: `${median(longest).toFixed(0)} ms`,
+    notes: [
+      `the compiled executable under ${thousands(BEATS_PER_SECOND)} beats/s, median of ${LISTS} lists (${all} ms); ` +
+      `p99 without a list ${median(each(({ quietP99Ms }) => quietP99Ms)).toFixed(1)} ms`,
+      `one list takes ${median(each(({ tookMs }) => tookMs)).toFixed(0)} ms, ` +
+      `of which the server waits ${median(each(({ coreWaitMs }) => coreWaitMs)).toFixed(0)} ms for a core`,
+    ],
+  };
+}
+
+async function listUnderLoad(
+  product: Product,
+  { calls, load, probe }: { calls: Child; load: Child; probe: Child },
+): Promise<ListUnderLoad> {
+  const [samples, { reply, coreWaitMs }] = await Promise.all([
+    probe.run<PacedResult>({ ...beating(product), connections: 1, perSecond: 1000 / PROBE_MS }),
+    new Promise((resolve) => setTimeout(resolve, QUIET_MS)).then(() => wholeList(product, calls)),
+    load.run<PacedResult>(beating(product)),
+  ]);
+  const { fromMs, untilMs } = reply;
+  const during = samples.filter(([atMs, tookMs]) => atMs <= untilMs && atMs + tookMs >= fromMs);
+  const before = samples.filter(([atMs, tookMs]) => atMs + tookMs < fromMs);
+  return {
+    longestMs: percentile(during.map(([, tookMs]) => tookMs), 100),
+    quietP99Ms: percentile(before.map(([, tookMs]) => tookMs), 99),
+    coreWaitMs,
+    tookMs: untilMs - fromMs,
+  };
+}
+
+function beating({ port }: Product) {
+  const durationMs = QUIET_MS + LIST_MS;
+  return { kind: "paced", port, agents: AGENTS, durationMs, connections: 32, perSecond: BEATS_PER_SECOND } as const;
+}
+
+async function wholeList(product: Product, calls: Child): Promise<{ reply: CallResult; coreWaitMs: number }> {
+  const before = await coreWaitSeconds(product.process.pid);
+  const reply = await list(product.mqUrl, { calls, size: { rows: AGENTS, times: 1 } });
+  const coreWaitMs = (await coreWaitSeconds(product.process.pid) - before) * 1000;
+  if (!reply.replyStart.includes(`"count":${AGENTS}`)) throw new Error(`no whole list: ${reply.replyStart}`);
+  return { reply, coreWaitMs };
+}
+
+function list(url: string, { calls, size }: { calls: Child; size: ListTextJob }): Promise<CallResult> {
+  const parameters = size.rows === AGENTS ? {} : { pagesize: size.rows };
+  return calls.run<CallResult>({ url, action: "agentList", parameters, calls: size.times, outstanding: 1 });
+}
