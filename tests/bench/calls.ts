@@ -1,11 +1,12 @@
-import { cpuSeconds } from "../support/process_stats.ts";
+import { cpuSecondsSince, threadSeconds } from "../support/process_stats.ts";
 import type { RabbitServer } from "../support/rabbitmq.ts";
+import { ScriptedSupervisor } from "../support/scripted_supervisor.ts";
 import type { BurstResult } from "./beat_load.ts";
 import type { CallJob, CallResult } from "./call_load.ts";
 import type { EchoJob } from "./echo_consumer.ts";
 import { type Figure, median, type Target, thousands } from "./figure.ts";
 import { type Child, startScript } from "./processes.ts";
-import { startProduct } from "./product.ts";
+import { addVhost, startProduct } from "./product.ts";
 import { inTurns, RUNTIME } from "./rounds.ts";
 
 const AGENTS = 1_000;
@@ -46,7 +47,14 @@ const ONE_AT_A_TIME: Job = { calls: 300, outstanding: 1 };
 /** Calls over RabbitMQ, against a bare amqplib consumer whose ready replies are of the same size. */
 export async function callFigures(rabbit: RabbitServer): Promise<Figure[]> {
   await using local = await startProduct("source", rabbit);
-  await using supervised = await startProduct("source", rabbit, { config: "auth.appSource = supervisor\n" });
+  const vhost = await addVhost(rabbit);
+  await using _supervisor = await ScriptedSupervisor.open(`${rabbit.url}/${vhost}`, {
+    exchange: "elves",
+    word: CATALOG,
+  });
+  await using supervised = await startProduct("source", rabbit, { vhost, config: "auth.appSource = supervisor\n" });
+  // Until supervisor has answered, updateAppInfo is put off.
+  await supervised.process.wrote(/catalog: in force/);
   await using binary = await startProduct("binary", rabbit);
   await using beats = startScript("beat_load.ts");
   for (const { port } of [local, binary]) {
@@ -56,6 +64,7 @@ export async function callFigures(rabbit: RabbitServer): Promise<Figure[]> {
   await using echo = startScript("echo_consumer.ts", rabbit.url);
   const figures = [];
   for (const asked of ASKED) {
+    Deno.stderr.writeSync(new TextEncoder().encode(`  ${asked.action}\n`));
     const product = { local, supervisor: supervised }[asked.source];
     const servers = {
       source: { process: product.process, url: product.mqUrl },
@@ -142,7 +151,7 @@ function cost(results: readonly Measured[]): string {
 
 async function measure({ load, asked }: Question, { process, url }: Server, job: Job): Promise<Measured> {
   const { action, parameters } = asked;
-  const before = await cpuSeconds(process.pid);
+  const before = await threadSeconds(process.pid);
   const result = await load.run<CallResult>({ ...job, url, action, parameters });
-  return { ...result, cpuMicroseconds: (await cpuSeconds(process.pid) - before) / job.calls * 1e6 };
+  return { ...result, cpuMicroseconds: await cpuSecondsSince(before, process.pid) / job.calls * 1e6 };
 }
