@@ -5,11 +5,11 @@ import {
   BYTES_OF_CALL,
   CALLS_PER_TURN,
   MAX_PROXY_HEADER_BYTES,
-  READ_BUFFER_BYTES,
   READ_BUFFER_GROWTH,
   WRITE_BATCH_BYTES,
 } from "./limits.ts";
 import { readProxyHeader } from "./proxy_protocol.ts";
+import type { ReadBuffers } from "./read_buffers.ts";
 import { type AgentInfo, ApplicationError, ApplicationErrorType, type BeatService } from "./service.ts";
 import type { BeatCounters, RefusalReason } from "./stats.ts";
 import { HEARTBEAT_METHOD, WireError } from "./wire.ts";
@@ -26,6 +26,8 @@ export interface ConnectionContext {
   readonly counters: BeatCounters;
   /** Shared by all connections: empty whenever one of them waits. */
   readonly replies: ReplyWriter;
+  /** Shared by all connections: each has one while it is served. */
+  readonly buffers: ReadBuffers;
   /** Who may beat at all; undefined for everybody. */
   readonly allow: AddressMatcher | undefined;
   readonly maxMessageBytes: number;
@@ -57,7 +59,7 @@ export class Connection {
   #peer: string;
   /** The agent's own address, as far as the connection shows it. */
   #agent: string | undefined;
-  #buffer = new Uint8Array(READ_BUFFER_BYTES);
+  #buffer: Uint8Array<ArrayBuffer>;
   /** What was read and is not yet answered: the buffer from `#start` up to `#end`. */
   #start = 0;
   #end = 0;
@@ -73,6 +75,8 @@ export class Connection {
   #burst = 0;
   /** Bytes after the last good call were no call. */
   #fault: unknown;
+  /** Whether what comes first may be the PROXY header of a balancer. */
+  #inProxyHeader = false;
   #draining = false;
   #closed = false;
 
@@ -82,6 +86,7 @@ export class Connection {
     this.#peer = peer;
     this.#agent = peer;
     this.#context = context;
+    this.#buffer = context.buffers.take();
     this.#decoder = new CallDecoder(context.maxMessageBytes);
     this.#wait("idle");
   }
@@ -91,23 +96,35 @@ export class Connection {
    * @param behindProxy whether the other end may send a PROXY header before its first call
    */
   async serve(behindProxy: boolean): Promise<void> {
+    this.#inProxyHeader = behindProxy;
     try {
-      if (behindProxy && !await this.#readProxyHeader()) return;
-      if (this.#context.allow?.has(this.#peer) === false) return this.#refuse("not_allowed", "not in thrift.allow");
-      do {
+      if (!behindProxy && !this.#isAllowed()) return;
+      // One function with all waits but that for a slow peer: a call costs a tenth less than with one for each.
+      while (!this.#closed) {
+        const count = await this.#socket.read(this.#room());
+        if (count === null) return this.#ended();
+        this.#arrived(count);
+        if (this.#inProxyHeader && !this.#readProxyHeader()) continue;
         while (this.#answer()) {
-          if (this.#context.replies.length > 0) await this.#write(this.#context.replies.take());
+          if (this.#context.replies.length > 0) {
+            const replies = this.#takeReplies();
+            const written = await this.#socket.write(replies);
+            if (written < replies.length) await this.#writeRest(replies, written);
+            this.#measure();
+          }
           // Nothing complete was left before the last read, so what is left begins in what that brought.
           this.#begunAtMs = this.#readAtMs;
           if (this.#burst >= CALLS_PER_TURN) await this.#letOthers();
         }
         if (this.#fault !== undefined) throw this.#fault;
         if (this.#draining && this.#start === this.#end) return;
-      } while (await this.#read());
+      }
     } catch (error) {
       this.#fail(error);
     } finally {
       this.close();
+      // Nothing is read or written any more: each wait for that has ended.
+      this.#context.buffers.give(this.#buffer);
     }
   }
 
@@ -132,45 +149,50 @@ export class Connection {
     this.#socket.close();
   }
 
-  /** @returns false when the peer sends nothing more */
-  async #readProxyHeader(): Promise<boolean> {
-    for (;;) {
-      const header = readProxyHeader(this.#buffer, this.#start, this.#end);
-      if (header !== undefined) {
-        this.#start += header.length;
-        this.#agent = header.client;
-        this.#peer = header.client ?? this.#peer;
-        this.#phase = "idle";
-        return true;
-      }
-      if (!await this.#read()) return false;
-    }
+  /** @returns false when it has not come as a whole, or the client may not beat */
+  #readProxyHeader(): boolean {
+    const header = readProxyHeader(this.#buffer, this.#start, this.#end);
+    if (header === undefined) return false;
+    this.#inProxyHeader = false;
+    this.#start += header.length;
+    this.#agent = header.client;
+    this.#peer = header.client ?? this.#peer;
+    this.#phase = "idle";
+    return this.#isAllowed();
   }
 
-  /**
-   * Reads what has arrived, or waits for it.
-   * @returns false when the peer sends nothing more
-   */
-  async #read(): Promise<boolean> {
+  /** Closes the connection of somebody who may not beat. */
+  #isAllowed(): boolean {
+    if (this.#context.allow?.has(this.#peer) !== false) return true;
+    this.#refuse("not_allowed", "not in thrift.allow");
+    return false;
+  }
+
+  /** Where the next bytes may be read to; they are waited for from now on. */
+  #room(): Uint8Array {
     this.#makeRoom();
     if (this.#end === 0) this.#wait("idle");
     else if (this.#phase !== "request") this.#wait("request");
-    const count = await this.#socket.read(this.#end === 0 ? this.#buffer : this.#buffer.subarray(this.#end));
-    if (count !== null) {
-      this.#readAtMs = this.#context.now();
-      if (this.#end === 0) this.#begunAtMs = this.#readAtMs;
-      this.#end += count;
-      return true;
-    }
+    return this.#end === 0 ? this.#buffer : this.#buffer.subarray(this.#end);
+  }
+
+  /** Takes in so many bytes that were read. */
+  #arrived(count: number): void {
+    this.#readAtMs = this.#context.now();
+    if (this.#end === 0) this.#begunAtMs = this.#readAtMs;
+    this.#end += count;
+  }
+
+  /** The peer sends nothing more. */
+  #ended(): void {
     if (this.#end > 0) this.#refuse("truncated", "");
-    return false;
   }
 
   /** Makes the read buffer larger only when bytes that arrived have filled it, and small again when it is empty. */
   #makeRoom(): void {
     if (this.#start === this.#end) {
       this.#start = this.#end = 0;
-      if (this.#buffer.length > READ_BUFFER_BYTES) this.#buffer = new Uint8Array(READ_BUFFER_BYTES);
+      this.#buffer = this.#context.buffers.small(this.#buffer);
       return;
     }
     if (this.#start > 0) {
@@ -259,14 +281,17 @@ export class Connection {
     this.#replies++;
   }
 
-  /** Writes replies; nothing more is read before the peer has taken them. */
-  async #write(bytes: Uint8Array): Promise<void> {
+  /** The replies so far; nothing more is read before the peer has taken them. */
+  #takeReplies(): Uint8Array {
     this.#wait("write");
     // Nagle's algorithm never delays the first write; most connections have no other.
     if (++this.#writes === 2 && "setNoDelay" in this.#socket) this.#socket.setNoDelay(true);
-    let written = await this.#socket.write(bytes);
+    // They go out of the buffer that the calls came in when that is empty now: new memory is a tenth of a beat's cost.
+    return this.#start === this.#end ? this.#context.replies.takeInto(this.#buffer) : this.#context.replies.take();
+  }
+
+  async #writeRest(bytes: Uint8Array, written: number): Promise<void> {
     while (written < bytes.length) written += await this.#socket.write(bytes.subarray(written));
-    this.#measure();
   }
 
   /** Counts how long the calls took whose replies are written. All but the first came whole in the last read. */

@@ -48,6 +48,15 @@ export class ReplyWriter {
     return taken;
   }
 
+  /** The encoded bytes, in the caller's memory where there is room for them. */
+  takeInto(memory: Uint8Array): Uint8Array {
+    if (this.#length > memory.length) return this.take();
+    memory.set(this.#bytes.subarray(0, this.#length));
+    const taken = memory.subarray(0, this.#length);
+    this.#length = 0;
+    return taken;
+  }
+
   #header(type: number, { method, seqid }: Answered, bodyBytes: number): void {
     const name = method === HEARTBEAT_METHOD ? METHOD_BYTES : utf8.encode(method);
     this.#reserve(12 + name.length + bodyBytes);

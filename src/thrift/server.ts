@@ -10,6 +10,7 @@ import {
   DEFAULT_MAX_MESSAGE_BYTES,
   DEFAULT_REQUEST_TIMEOUT_MS,
 } from "./limits.ts";
+import { ReadBuffers } from "./read_buffers.ts";
 import type { BeatService } from "./service.ts";
 import { BeatCounters, type BeatStats, type RefusalReason } from "./stats.ts";
 
@@ -92,6 +93,7 @@ export class BeatServer {
       service,
       counters: this.#counters,
       replies: new ReplyWriter(),
+      buffers: new ReadBuffers(),
       allow,
       maxMessageBytes,
       now,

@@ -50,3 +50,16 @@ Deno.test("ReplyWriter gives bytes away that later replies do not touch", () => 
   writer.reply(call, utf8.encode("later"));
   assert.equal(parseAll(first)[0]?.text, "first");
 });
+
+Deno.test("ReplyWriter gives its bytes in the caller's memory, and in memory of their own where that is too small", () => {
+  const writer = new ReplyWriter();
+  const call = { method: "heartbeatPackage", seqid: 1 };
+  const memory = new Uint8Array(64);
+  for (const [text, isIn] of [["short", true], ["x".repeat(64), false]] as const) {
+    writer.reply(call, utf8.encode(text));
+    const bytes = writer.takeInto(memory);
+    assert.equal(bytes.buffer === memory.buffer, isIn, text);
+    assert.deepEqual(parseAll(bytes).map((reply) => reply.text), [text]);
+    assert.equal(writer.length, 0);
+  }
+});
