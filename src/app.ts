@@ -7,7 +7,7 @@ import { type Clock, instant } from "./clock.ts";
 import { appSource, zookeeperEnabled } from "./config/config.ts";
 import { differences, withLive } from "./config/reload.ts";
 import type { Settings } from "./config/schema.ts";
-import { descriptorShortage } from "./descriptors.ts";
+import { DescriptorCheck } from "./descriptors.ts";
 import { EventDispatcher } from "./events/dispatcher.ts";
 import type { EventSink } from "./events/sink.ts";
 import { Webhook } from "./events/webhook.ts";
@@ -100,8 +100,6 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
   const now = () => instant(clock);
   let current = settings;
   try {
-    const shortage = descriptorShortage(settings["thrift.maxConnections"]);
-    if (shortage !== undefined) log.warn("beat port: {shortage}", { shortage });
     const startedAt = new Date(clock.wall()).toISOString();
     const instance = instanceName(settings);
     const run = `${instance}.${crypto.randomUUID().slice(0, 8)}`;
@@ -274,10 +272,8 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       ...metricsRoutes(metrics),
       ...pageRoutes(),
     ];
-    metrics.start({
-      ...{ status, fleet, beats, broker, events, store, registrar, routes },
-      isShortOfDescriptors: shortage !== undefined,
-    });
+    const descriptors = new DescriptorCheck(settings["thrift.maxConnections"], () => beats.stats.connections.open);
+    metrics.start({ ...{ status, fleet, beats, broker, events, store, registrar, routes, descriptors } });
     lifecycle.push("metrics", () => metrics.stop());
     http.start({ routes, loginPage });
     lifecycle.push("changes over HTTP", () => http.refuseChanges());
@@ -296,6 +292,8 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       log.info(`beats over TLS on ${beats.tlsAddress.hostname}:${beats.tlsAddress.port}`);
     }
     log.info(`beats on ${beatAddress.hostname}:${beatAddress.port}`);
+    descriptors.start((shortage) => log.warn("beat port: {shortage}", { shortage }));
+    lifecycle.push("search for descriptors", () => descriptors.stop());
     return {
       ...{
         beatAddress,

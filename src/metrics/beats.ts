@@ -1,15 +1,15 @@
+import type { DescriptorCheck } from "../descriptors.ts";
 import type { BeatServer } from "../thrift/server.ts";
 import { by, type Series } from "./series.ts";
 
 /** What the series of the beat port are read from. */
 export interface BeatSources {
   readonly beats: Pick<BeatServer, "stats" | "isListening" | "maxConnections">;
-  /** Whether the process may open fewer files than its connection limit needs. */
-  readonly isShortOfDescriptors: boolean;
+  readonly descriptors: Pick<DescriptorCheck, "isShort">;
 }
 
 /** The beat port. */
-export function beatSeries(series: Series, { beats, isShortOfDescriptors }: BeatSources): void {
+export function beatSeries(series: Series, { beats, descriptors }: BeatSources): void {
   const { stats } = beats;
   series.gauge("elves_heartbeat_beat_port_open", {
     help: "1 while beats are taken.",
@@ -51,6 +51,6 @@ export function beatSeries(series: Series, { beats, isShortOfDescriptors }: Beat
   });
   series.gauge("elves_heartbeat_descriptor_shortage", {
     help: "1 when the process may open fewer files than thrift.maxConnections needs.",
-    read: () => Number(isShortOfDescriptors),
+    read: () => Number(descriptors.isShort),
   });
 }
