@@ -127,7 +127,7 @@ async function stretchFigure(product: Product, peers: { calls: Child; load: Chil
 }
 
 /** Asks the probe that was loaded into the product's process. */
-class LoopProbe {
+export class LoopProbe {
   readonly #process: Child;
   #asked = 0;
 

@@ -5,9 +5,11 @@ import { startRabbit } from "../support/rabbitmq.ts";
 import { beatFigures } from "./beats.ts";
 import { callFigures } from "./calls.ts";
 import { clusterFigures } from "./cluster.ts";
+import { expiryFigures } from "./expiry.ts";
 import { meets, table } from "./figure.ts";
-import { largeFleetFigures } from "./large_fleet.ts";
 import { listFigures } from "./lists.ts";
+import { memoryFigures } from "./memory.ts";
+import { millionFigures } from "./million.ts";
 import { pageFigures } from "./page.ts";
 import { RUNTIME } from "./rounds.ts";
 import { sqliteFigures } from "./sqlite.ts";
@@ -18,7 +20,9 @@ const BENCHES = {
   calls: callFigures,
   lists: listFigures,
   page: pageFigures,
-  fleet: largeFleetFigures,
+  memory: memoryFigures,
+  million: millionFigures,
+  expiry: expiryFigures,
   start: startFigures,
   sqlite: sqliteFigures,
   cluster: clusterFigures,

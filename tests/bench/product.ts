@@ -14,8 +14,11 @@ export interface Product extends AsyncDisposable {
   readonly port: number;
   /** Where its page and API are. */
   readonly httpPort: number;
-  /** Where its RabbitMQ virtual host is. */
+  /** Its RabbitMQ virtual host, and where that is. */
+  readonly vhost: string;
   readonly mqUrl: string;
+  /** Its data folder. */
+  readonly data: string;
 }
 
 /** What a bench chooses. */
@@ -26,6 +29,8 @@ export interface ProductOptions {
   readonly config?: string;
   /** A script of the bench that runs in the product's process before it; from sources only. */
   readonly preload?: string;
+  /** A data folder to start from; it is copied. */
+  readonly data?: string;
 }
 
 /** Makes a virtual host of RabbitMQ, and gives its name. */
@@ -45,6 +50,8 @@ export async function startProduct(
   if (how === "binary") await requireBinary();
   const vhost = options.vhost ?? await addVhost(rabbit);
   const folder = await Deno.makeTempDir({ prefix: "hb-bench-" });
+  const data = `${folder}/data`;
+  if (options.data !== undefined) await copyFolder(options.data, data);
   const config = `${folder}/conf.properties`;
   const ports = { beatPort: freePort(), httpPort: 0 };
   await Deno.writeTextFile(config, `${configuration(rabbit, { vhost, folder, ...ports })}${options.config ?? ""}`);
@@ -62,7 +69,9 @@ export async function startProduct(
       process,
       port: Number(port),
       httpPort: Number(httpPort),
+      vhost,
       mqUrl,
+      data,
       [Symbol.asyncDispose]: () => stop(process, folder),
     };
   } catch (cause) {
@@ -78,6 +87,12 @@ function preloading({ preload }: ProductOptions): string[] {
 async function stop(process: Child, folder: string): Promise<void> {
   await process[Symbol.asyncDispose]();
   await Deno.remove(folder, { recursive: true });
+}
+
+/** Copies a folder of files. */
+export async function copyFolder(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to);
+  for await (const { name } of Deno.readDir(from)) await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
 }
 
 /** Text of a conf.properties with its data below `folder`; port 0 for any. */

@@ -5,7 +5,7 @@ import { cpuSeconds, residentBytes } from "../support/process_stats.ts";
 import type { RabbitServer } from "../support/rabbitmq.ts";
 import { type Figure, median, thousands } from "./figure.ts";
 import { Child } from "./processes.ts";
-import { addVhost, configuration } from "./product.ts";
+import { addVhost, configuration, copyFolder } from "./product.ts";
 import { inTurns } from "./rounds.ts";
 import { makeStoredFleet, storedAgent } from "./stored_fleet.ts";
 
@@ -35,6 +35,8 @@ export interface StartOptions {
   readonly data: string | undefined;
   /** By default the executable of this checkout. */
   readonly path?: string;
+  /** More lines of conf.properties. */
+  readonly config?: string;
 }
 
 /** From the start of the process until it does its work, with 0, 100,000 and 1,000,000 agents of a former run. */
@@ -97,13 +99,15 @@ async function measureVersion(): Promise<number> {
 }
 
 /** Starts the executable on a copy of a data folder, and kills it when it is ready. */
-export async function measureStart({ rabbit, vhost, data, path = BINARY }: StartOptions): Promise<Start> {
+export async function measureStart(
+  { rabbit, vhost, data, path = BINARY, config: more = "" }: StartOptions,
+): Promise<Start> {
   const folder = await Deno.makeTempDir({ prefix: "hb-bench-" });
   try {
-    if (data !== undefined) await copy(data, `${folder}/data`);
+    if (data !== undefined) await copyFolder(data, `${folder}/data`);
     const [beatPort, httpPort] = [freePort(), freePort()];
     const config = `${folder}/conf.properties`;
-    await Deno.writeTextFile(config, configuration(rabbit, { vhost, folder, beatPort, httpPort }));
+    await Deno.writeTextFile(config, `${configuration(rabbit, { vhost, folder, beatPort, httpPort })}${more}`);
     const started = performance.now();
     await using process = new Child(path, ["run", "--config", config]);
     const sinceStart = () => performance.now() - started;
@@ -115,11 +119,6 @@ export async function measureStart({ rabbit, vhost, data, path = BINARY }: Start
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
-}
-
-async function copy(from: string, to: string): Promise<void> {
-  await Deno.mkdir(to);
-  for await (const { name } of Deno.readDir(from)) await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
 }
 
 async function untilIt(works: () => Promise<boolean>): Promise<void> {

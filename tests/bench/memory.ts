@@ -1,0 +1,97 @@
+import { residentBytes } from "../support/process_stats.ts";
+import type { RabbitServer } from "../support/rabbitmq.ts";
+import { waitFor } from "../support/wait_for.ts";
+import type { BurstJob, BurstResult } from "./beat_load.ts";
+import type { CallResult } from "./call_load.ts";
+import { type Figure, median, thousands } from "./figure.ts";
+import { type Child, startScript } from "./processes.ts";
+import { type Product, startProduct } from "./product.ts";
+
+const MEGABYTE = 1_000_000;
+/** How often each agent beats before memory is looked at. */
+const BEATS_EACH = 3;
+/** How often it is looked at, and how long between two looks, ms. */
+const SAMPLES = 15;
+const SAMPLE_MS = 250;
+
+/** Memory of a service that has become calm. */
+export interface Resident {
+  readonly medianBytes: number;
+  /** From the last beat on. */
+  readonly mostBytes: number;
+}
+
+/** What 10,000 and 100,000 agents take, above the empty service. */
+export async function memoryFigures(rabbit: RabbitServer): Promise<Figure[]> {
+  return [await memoryFigure(rabbit, 10_000), await memoryFigure(rabbit, 100_000, 90)];
+}
+
+async function memoryFigure(rabbit: RabbitServer, agents: number, targetMegabytes?: number): Promise<Figure> {
+  await using product = await startProduct("binary", rabbit);
+  await using load = startScript("beat_load.ts");
+  const empty = await emptyService(product);
+  const beats = () => fill(product, { agents, beats: BEATS_EACH * agents }, load);
+  const burst = await beats();
+  const first = await calmService(product);
+  await beats();
+  const second = await calmService(product);
+  const above = (bytes: number) => (bytes - empty.medianBytes) / MEGABYTE;
+  return {
+    name: `memory of ${thousands(agents)} agents`,
+    figure: `${above(first.medianBytes).toFixed(0)} MB`,
+    value: above(first.medianBytes),
+    unit: "MB",
+    target: targetMegabytes === undefined ? undefined : { kind: "at most", value: targetMegabytes },
+    notes: [
+      `the compiled executable, RSS above ${(empty.medianBytes / MEGABYTE).toFixed(0)} MB empty, median of ` +
+      `${SAMPLES} samples when ${thousands(BEATS_EACH * agents)} beats at ${
+        thousands(burst.perSecond)
+      } /s were stored ` +
+      `(most ${above(first.mostBytes).toFixed(0)} MB); after as many again ${
+        above(second.medianBytes).toFixed(0)
+      } MB ` +
+      `(most ${above(second.mostBytes).toFixed(0)} MB)`,
+    ],
+  };
+}
+
+/** The memory of a service without agents, when everything is loaded and connected. */
+export async function emptyService(product: Product): Promise<Resident> {
+  await using calls = startScript("call_load.ts");
+  // An answer says that it works. The page's questions load code, too.
+  await calls.run<CallResult>({ url: product.mqUrl, action: "agentList", parameters: {}, calls: 1, outstanding: 1 });
+  await queuedRows(product);
+  return await calmService(product);
+}
+
+/** The memory of a service from now on, for some seconds after everything was stored. */
+export async function calmService(product: Product): Promise<Resident> {
+  const resident = () => residentBytes(product.process.pid);
+  let mostBytes = 0;
+  await waitFor(async () => {
+    mostBytes = Math.max(mostBytes, await resident());
+    return await queuedRows(product) === 0;
+  }, { timeoutMs: 60_000, what: "everything stored" });
+  const samples: number[] = [];
+  while (samples.length < SAMPLES) {
+    await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
+    samples.push(await resident());
+  }
+  return { medianBytes: median(samples), mostBytes: Math.max(mostBytes, ...samples) };
+}
+
+/** Has agents beat one after the other. */
+export function fill(
+  { port }: Product,
+  { agents, beats }: Pick<BurstJob, "agents" | "beats">,
+  load: Child,
+): Promise<BurstResult> {
+  const job: BurstJob = { kind: "kept", port, beats, agents, connections: 8, pipelined: 32 };
+  return load.run<BurstResult>(job);
+}
+
+/** How many rows wait for the disk. */
+async function queuedRows({ httpPort }: Product): Promise<number> {
+  const answer = await fetch(`http://127.0.0.1:${httpPort}/metrics`);
+  return Number(/^elves_heartbeat_store_queued_rows (\d+)$/m.exec(await answer.text())?.[1]);
+}
