@@ -46,7 +46,8 @@ import { Status } from "./status.ts";
 import { type CatalogRow, Store } from "./store/store.ts";
 import type { Pulse } from "./systemd/watchdog.ts";
 import { HeartbeatService } from "./thrift/heartbeat_service.ts";
-import { BeatServer } from "./thrift/server.ts";
+import { type BeatPort, BeatServer } from "./thrift/server.ts";
+import { BeatWorkers } from "./thrift/workers/beat_workers.ts";
 import { Registrar } from "./zookeeper/registrar.ts";
 
 /** How long beats that were read may take to be answered at the stop, ms. */
@@ -65,7 +66,7 @@ export interface AppSurroundings {
 export interface App {
   /** Where beats are received, with the real port. */
   readonly beatAddress: { hostname: string; port: number };
-  readonly beats: BeatServer;
+  readonly beats: BeatPort;
   /** Everything that is answered over HTTP. */
   readonly routes: readonly Route[];
   /** Where page, API and metrics are, with the real port; undefined while that port cannot be opened. */
@@ -150,6 +151,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
         listener,
         emptyShare: settings["auth.emptyShare"],
         ask: () => supervisor.ask(),
+        replicate: (next) => workers?.replicate(next),
       });
     if (catalog instanceof SupervisorCatalog) await recall(catalog, memory.catalogs, { settings, log, clock });
 
@@ -228,12 +230,15 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     lifecycle.push("recorder", () => recorder.stop());
     const operations = new Operations({ fleet, catalog, store, recorder, clock, log, cluster });
 
+    const beatOptions = { ...beatServerOptions(settings), onStarved: () => http.shed() };
+    const countWorkers = settings["thrift.workers"];
+    const workers = countWorkers === 0
+      ? undefined
+      : new BeatWorkers({ ...beatOptions, workers: countWorkers }, { fleet, catalog, slices, clock, log });
     const service = new HeartbeatService({ fleet, catalog, clock });
-    const beats = new BeatServer(service, new FaultLog(log, () => clock.monotonic()), {
-      ...beatServerOptions(settings),
-      onStarved: () => http.shed(),
-    });
-    beats.listen();
+    const beats: BeatPort = workers ??
+      new BeatServer(service, new FaultLog(log, () => clock.monotonic()), beatOptions);
+    await beats.listen();
     lifecycle.push("beat port", () => beats.stop(DRAIN_MS));
     lifecycle.push("calls", () => broker.stopConsuming());
     cluster?.start();
@@ -291,6 +296,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     if (beats.tlsAddress !== undefined) {
       log.info(`beats over TLS on ${beats.tlsAddress.hostname}:${beats.tlsAddress.port}`);
     }
+    if (workers !== undefined) log.info("beats are taken by {workers} workers", { workers: countWorkers });
     log.info(`beats on ${beatAddress.hostname}:${beatAddress.port}`);
     descriptors.start((shortage) => log.warn("beat port: {shortage}", { shortage }));
     lifecycle.push("search for descriptors", () => descriptors.stop());
@@ -316,6 +322,8 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       },
       reload(next: Settings) {
         current = reload({ before: current, next }, { log, fleet, catalog, operations });
+        workers?.reconfigure();
+        if (catalog instanceof LocalCatalog) void workers?.replicate(catalog.current);
         if (access.reconfigure(accessSettings(current))) stream.disconnect();
         void renewCertificate(current, { beats, log });
       },

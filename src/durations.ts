@@ -7,13 +7,21 @@ export class Durations {
   readonly boundsMs: readonly number[];
   /** How many took longer than the bound before and at most as long as this one; the last: longer than all. */
   readonly counts: Float64Array;
-  /** What all took together, ms. */
-  sumMs = 0;
+  readonly #cells: Float64Array;
 
-  /** @param boundsMs upper bounds of the buckets, ascending, ms */
-  constructor(boundsMs: readonly number[]) {
+  /**
+   * @param boundsMs upper bounds of the buckets, ascending, ms
+   * @param cells where it is counted, with {@link durationCells} numbers; memory of its own by default
+   */
+  constructor(boundsMs: readonly number[], cells: Float64Array = new Float64Array(durationCells(boundsMs))) {
     this.boundsMs = boundsMs;
-    this.counts = new Float64Array(boundsMs.length + 1);
+    this.#cells = cells;
+    this.counts = cells.subarray(0, boundsMs.length + 1);
+  }
+
+  /** What all took together, ms. */
+  get sumMs(): number {
+    return this.#cells[this.counts.length]!;
   }
 
   /**
@@ -24,6 +32,11 @@ export class Durations {
     let bucket = 0;
     while (bucket < this.boundsMs.length && ms > this.boundsMs[bucket]!) bucket++;
     this.counts[bucket]! += times;
-    this.sumMs += ms * times;
+    this.#cells[this.counts.length]! += ms * times;
   }
+}
+
+/** How many numbers {@link Durations} with these bounds take: one for each bucket, and the sum. */
+export function durationCells(boundsMs: readonly number[]): number {
+  return boundsMs.length + 2;
 }

@@ -112,6 +112,12 @@ export class FaultLog {
     this.#tell("warn", kind, { message, properties });
   }
 
+  /** Counts more faults of a kind that was warned about, for the next line about it. */
+  repeated(kind: string, times: number): void {
+    const fault = this.#faults.get(kind);
+    if (fault !== undefined) fault.suppressed += times;
+  }
+
   /** The same as an error. */
   error(kind: string, message: string, properties: Record<string, unknown> = {}): void {
     this.#tell("error", kind, { message, properties });

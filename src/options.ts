@@ -5,7 +5,7 @@ import type { FleetOptions } from "./fleet/fleet.ts";
 import type { AccessSettings } from "./http/access.ts";
 import type { BrokerSettings, BrokerTls } from "./mq/broker.ts";
 import type { Certificate } from "./thrift/door.ts";
-import type { BeatServerOptions } from "./thrift/server.ts";
+import type { BeatWorkersOptions } from "./thrift/workers/beat_workers.ts";
 
 /** How many characters of app maps agents may send for each byte of memory that V8 may use; one has up to two bytes. */
 const APPS_SHARE = 1 / 16;
@@ -36,7 +36,7 @@ export function beatCertificate(settings: Settings): Certificate | undefined {
   return { cert: Deno.readTextFileSync(cert), key: Deno.readTextFileSync(key) };
 }
 
-function beatTls(settings: Settings): BeatServerOptions["tls"] {
+function beatTls(settings: Settings): BeatWorkersOptions["tls"] {
   const certificate = beatCertificate(settings);
   const port = settings["thrift.tls.port"];
   if (certificate === undefined || port === undefined) return undefined;
@@ -47,7 +47,7 @@ function beatTls(settings: Settings): BeatServerOptions["tls"] {
  * What the settings say about the beat port.
  * @throws when a file of its certificate cannot be read
  */
-export function beatServerOptions(settings: Settings): BeatServerOptions {
+export function beatServerOptions(settings: Settings): Omit<BeatWorkersOptions, "workers"> {
   return {
     hostname: settings["thrift.heartbeat.host"],
     port: settings["thrift.heartbeat.port"],

@@ -8,7 +8,7 @@ import type { SinkName } from "./events/sink.ts";
 import type { Fleet } from "./fleet/fleet.ts";
 import type { Broker, BrokerState } from "./mq/broker.ts";
 import type { Store, StoreState } from "./store/store.ts";
-import type { BeatServer } from "./thrift/server.ts";
+import type { BeatPort } from "./thrift/server.ts";
 import type { Registrar, RegistrarStatus } from "./zookeeper/registrar.ts";
 
 /** The parts whose state is told. */
@@ -19,7 +19,7 @@ export interface StatusParts {
   readonly startedAt: string;
   readonly clock: Clock;
   readonly fleet: Fleet;
-  readonly beats: Pick<BeatServer, "isListening" | "stats">;
+  readonly beats: Pick<BeatPort, "isListening" | "stats">;
   readonly beatsPerSecond: () => number;
   readonly catalog: LocalCatalog | SupervisorCatalog;
   readonly broker: Pick<Broker, "state">;

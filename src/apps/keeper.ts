@@ -34,6 +34,8 @@ export interface KeeperOptions {
   readonly emptyShare: number;
   /** Asks supervisor for its catalog, at once. */
   readonly ask: () => Promise<unknown>;
+  /** Has other threads answer from a catalog that is about to be in force; undefined where there are none. */
+  readonly replicate?: (catalog: Catalog) => Promise<void> | undefined;
 }
 
 /** A catalog that waits for somebody to decide. */
@@ -198,6 +200,7 @@ export class SupervisorCatalog implements CatalogUpdates {
       return { result: "unchanged", ...summary };
     }
     this.#tell(await this.#slices.run(catalogBody(catalog)), { origin, atMs });
+    await this.#options.replicate?.(catalog);
     this.#current = catalog;
     const { apps, agents } = summary;
     const changed = former === undefined ? agents : await this.#slices.run(changedAgents(former, catalog));

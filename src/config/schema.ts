@@ -174,6 +174,11 @@ export const SCHEMA = {
   ),
   "thrift.idleTimeout": setting(duration("1s", "1d"), "75s", "How long a connection may stay open without a call."),
   "thrift.maxMessageBytes": setting(integer(1024, 16 * 1024 * 1024), "65536", "The largest call, bytes."),
+  "thrift.workers": setting(
+    integer(0, 64),
+    "0",
+    "How many threads take beats beside the main one, which then only keeps the agents; 0 has it do all.",
+  ),
 
   "agent.timeout": setting(duration("1s"), "10m", "How long after its last beat an agent is offline.", { live: true }),
   "agent.grace": setting(

@@ -226,6 +226,16 @@ export class Fleet {
     return this.#liveness.status;
   }
 
+  /** How many new rows there is room for: by the limit, and in the place of offline ones. */
+  get room(): number {
+    return Math.max(0, this.#options.max - this.#table.size) + this.#liveness.offline.size;
+  }
+
+  /** Whether a beat that claims another address than its TCP peer has is refused. */
+  get refusesForeign(): boolean {
+    return this.#options.addressCheck === "enforce";
+  }
+
   /** How many agents are in a maintenance window. */
   get countSilenced(): number {
     return this.#liveness.countSilenced;

@@ -1,10 +1,10 @@
 import type { DescriptorCheck } from "../descriptors.ts";
-import type { BeatServer } from "../thrift/server.ts";
+import type { BeatPort } from "../thrift/server.ts";
 import { by, type Series } from "./series.ts";
 
 /** What the series of the beat port are read from. */
 export interface BeatSources {
-  readonly beats: Pick<BeatServer, "stats" | "isListening" | "maxConnections">;
+  readonly beats: Pick<BeatPort, "stats" | "isListening" | "maxConnections">;
   readonly descriptors: Pick<DescriptorCheck, "isShort">;
 }
 

@@ -43,6 +43,12 @@ export interface ConnectionContext {
   failed(what: "handler" | "connection", cause: unknown): void;
 }
 
+/** A reply that is still to come. */
+interface LaterReply {
+  readonly call: Call;
+  readonly text: Promise<Uint8Array>;
+}
+
 /** What a connection waits for, and why it is closed when that does not come in time. */
 const TIMEOUT_REASON = {
   idle: "idle_timeout",
@@ -77,6 +83,8 @@ export class Connection {
   #fault: unknown;
   /** Whether what comes first may be the PROXY header of a balancer. */
   #inProxyHeader = false;
+  /** A call whose reply another thread has a say in; those behind it wait. */
+  #later: LaterReply | undefined;
   #draining = false;
   #closed = false;
 
@@ -115,6 +123,8 @@ export class Connection {
           // Nothing complete was left before the last read, so what is left begins in what that brought.
           this.#begunAtMs = this.#readAtMs;
           if (this.#burst >= CALLS_PER_TURN) await this.#letOthers();
+          // Its reply is written in the next round.
+          if (this.#later !== undefined) await this.#replyLater(this.#later);
         }
         if (this.#fault !== undefined) throw this.#fault;
         if (this.#draining && this.#start === this.#end) return;
@@ -209,12 +219,12 @@ export class Connection {
 
   /**
    * Answers one batch of the calls that are complete.
-   * @returns false when there was none
+   * @returns false when there was none, and no reply is to be written
    */
   #answer(): boolean {
     const from = this.#start;
     let calls = 0;
-    while (calls < CALLS_PER_TURN && this.#context.replies.length < WRITE_BATCH_BYTES) {
+    while (calls < CALLS_PER_TURN && this.#context.replies.length < WRITE_BATCH_BYTES && this.#later === undefined) {
       const call = this.#decode();
       if (call === undefined) break;
       this.#handle(call);
@@ -222,7 +232,7 @@ export class Connection {
     }
     const turn = Math.max(calls, Math.floor((this.#start - from) / BYTES_OF_CALL));
     if (turn > 1) this.#burst += turn;
-    return calls > 0;
+    return calls > 0 || this.#context.replies.length > 0;
   }
 
   #decode(): Call | undefined {
@@ -254,25 +264,46 @@ export class Connection {
   }
 
   #beat(call: Call, info: AgentInfo): void {
-    const { service, counters, replies } = this.#context;
+    const { service, counters } = this.#context;
     counters.beats++;
     try {
       const text = service.heartbeatPackage(info, this.#agent);
-      if (!call.oneway) {
-        replies.reply(call, text);
-        this.#replies++;
-      }
-      counters.calls.answered++;
+      if (text instanceof Promise) this.#later = { call, text };
+      else this.#reply(call, text);
     } catch (error) {
-      if (error instanceof ApplicationError) {
-        counters.calls.refused++;
-        this.#except(call, error.type, error.message);
-        return;
-      }
-      counters.calls.internal_error++;
-      this.#context.failed("handler", error);
-      this.#except(call, ApplicationErrorType.INTERNAL_ERROR, "internal error");
+      this.#refuseCall(call, error);
     }
+  }
+
+  async #replyLater({ call, text }: LaterReply): Promise<void> {
+    this.#wait("write");
+    try {
+      this.#reply(call, await text);
+    } catch (error) {
+      this.#refuseCall(call, error);
+    }
+    this.#later = undefined;
+  }
+
+  #reply(call: Call, text: Uint8Array): void {
+    const { counters, replies } = this.#context;
+    if (!call.oneway) {
+      replies.reply(call, text);
+      this.#replies++;
+    }
+    counters.calls.answered++;
+  }
+
+  #refuseCall(call: Call, error: unknown): void {
+    const { calls } = this.#context.counters;
+    if (error instanceof ApplicationError) {
+      calls.refused++;
+      this.#except(call, error.type, error.message);
+      return;
+    }
+    calls.internal_error++;
+    this.#context.failed("handler", error);
+    this.#except(call, ApplicationErrorType.INTERNAL_ERROR, "internal error");
   }
 
   #except(call: Call, type: number, message: string): void {
@@ -325,8 +356,9 @@ export class Connection {
   }
 
   #refuse(reason: RefusalReason, detail: string): void {
-    this.close();
+    // Before the peer sees it, so that whoever looks then finds it counted, in whatever thread.
     this.#context.refused(reason, this.#peer, detail);
+    this.close();
   }
 }
 

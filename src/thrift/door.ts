@@ -20,6 +20,8 @@ export interface DoorOptions {
   readonly certificate?: Certificate | undefined;
   /** How the settings begin that say where it is: `thrift.heartbeat`. */
   readonly setting: string;
+  /** Whether other threads listen there too, and the kernel spreads connections over all (SO_REUSEPORT); default not. */
+  readonly reusePort?: boolean;
 }
 
 /** Who is told what comes through a door. */
@@ -35,6 +37,14 @@ export interface DoorListener {
 /** The wait before accepting again after a failure, ms: file descriptors come back as connections end. */
 const ACCEPT_RETRY_MS = 100;
 
+/**
+ * Finds out whether a certificate can be shown.
+ * @throws Error when it is none
+ */
+export function checkCertificate({ cert, key }: Certificate): void {
+  Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert, key }).close();
+}
+
 /** An open port and its accept loop. */
 export class Door {
   readonly address: { readonly hostname: string; readonly port: number };
@@ -44,7 +54,7 @@ export class Door {
 
   /** @throws Error naming address, cause and setting when the port cannot be opened */
   constructor(options: DoorOptions, listener: DoorListener) {
-    this.#listener = open(options);
+    this.#listener = openPort(options);
     const { hostname, port } = this.#listener.addr;
     this.address = { hostname, port };
     this.#accepting = this.#accept(listener);
@@ -75,10 +85,16 @@ export class Door {
   }
 }
 
-function open({ hostname, port, certificate, setting }: DoorOptions): Deno.TcpListener | Deno.TlsListener {
+/**
+ * Opens a port.
+ * @throws Error naming address, cause and setting when it cannot be opened
+ */
+export function openPort(
+  { hostname, port, certificate, setting, reusePort = false }: DoorOptions,
+): Deno.TcpListener | Deno.TlsListener {
   try {
-    if (certificate === undefined) return Deno.listen({ hostname, port });
-    return Deno.listenTls({ hostname, port, cert: certificate.cert, key: certificate.key });
+    if (certificate === undefined) return Deno.listen({ hostname, port, reusePort });
+    return Deno.listenTls({ hostname, port, reusePort, cert: certificate.cert, key: certificate.key });
   } catch (cause) {
     const address = `${hostname}:${port}`;
     if (!(cause instanceof Deno.errors.AddrInUse)) {

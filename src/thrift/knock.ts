@@ -1,11 +1,17 @@
 import { localHost } from "../fleet/address.ts";
 import type { BeatSocket } from "./door.ts";
 
+/** Knows which connections are knocks. */
+export interface Knocker {
+  /** Resolves with whether a connection that was accepted is a knock; then it was heard. Never rejects. */
+  isFrom(socket: BeatSocket): Promise<boolean>;
+}
+
 /**
  * A connection of the beat port to itself: that the kernel takes a connection says nothing about the accept loop, that
  * the loop hands over the other end does. It is known by its local port, so that it is neither counted nor served.
  */
-export class Knock {
+export class Knock implements Knocker {
   readonly #heard: Promise<void>;
   readonly #connected: Promise<Deno.TcpConn | undefined>;
   #hear: () => void = () => {};
@@ -26,7 +32,6 @@ export class Knock {
     return answered;
   }
 
-  /** Resolves with whether an accepted connection is the other end of this one; then it was heard. */
   async isFrom(socket: BeatSocket): Promise<boolean> {
     const own = (await this.#connected)?.localAddr;
     const { hostname, port } = socket.remoteAddr;

@@ -1,8 +1,9 @@
 import type { FaultLog } from "../log.ts";
 import { type AddressMatcher, Connection, type ConnectionContext } from "./connection.ts";
-import { type BeatSocket, type Certificate, Door, type DoorListener } from "./door.ts";
+import { type ConnectionLimits, OwnLimits } from "./connection_limits.ts";
+import { type BeatSocket, type Certificate, checkCertificate, Door, type DoorListener } from "./door.ts";
 import { ReplyWriter } from "./encoder.ts";
-import { fromOwnAddress, Knock } from "./knock.ts";
+import { fromOwnAddress, Knock, type Knocker } from "./knock.ts";
 import {
   DEFAULT_IDLE_TIMEOUT_MS,
   DEFAULT_MAX_CONNECTIONS,
@@ -41,12 +42,32 @@ export interface BeatServerOptions {
   now?: () => number;
   /** Called when connections cannot be accepted, as without free file descriptors. */
   onStarved?: () => void;
+  /** What is shared with other threads that serve the same ports; undefined where there are none. */
+  shared?: SharedPorts | undefined;
+}
+
+/** Where beats are taken: by {@link BeatServer}, or by several of them in threads of their own. */
+export type BeatPort =
+  & Pick<
+    BeatServer,
+    "address" | "tlsAddress" | "isListening" | "maxConnections" | "stats" | "renew" | "accepts" | "stop"
+  >
+  & { listen(): void | Promise<void> };
+
+/** What one of several servers of the same ports, each in a thread of its own, shares with the others. */
+export interface SharedPorts {
+  /** Over the connections of all of them. */
+  readonly limits: ConnectionLimits;
+  /** Where this one counts. */
+  readonly counters: BeatCounters;
+  /** Who knocks at the plain port from outside of this thread; undefined while nobody does. */
+  knocker(): Knocker | undefined;
 }
 
 /** The longest time between two looks at the deadlines, ms. */
 const MAX_TICK_MS = 250;
 /** How long a stop waits for connections that it has cut, ms. */
-const CUT_GRACE_MS = 100;
+export const CUT_GRACE_MS = 100;
 
 /** Refusals that are daily life on a network and of no use in a log. */
 const UNLOGGED: ReadonlySet<RefusalReason> = new Set(["idle_timeout", "truncated", "connection_lost"]);
@@ -56,12 +77,12 @@ const LOOPBACK: AddressMatcher = { has: (address) => address === "::1" || addres
 /** The beat port: a Thrift server (binary protocol, unframed) for {@link BeatService}. */
 export class BeatServer {
   readonly #options: Required<BeatServerOptions>;
-  readonly #faults: FaultLog;
-  readonly #counters = new BeatCounters();
+  readonly #faults: Pick<FaultLog, "warn">;
+  readonly #counters: BeatCounters;
+  readonly #limits: ConnectionLimits;
   readonly #context: ConnectionContext & { tick: number };
   readonly #tickMs: number;
   readonly #connections = new Set<Connection>();
-  readonly #perAddress = new Map<string, number>();
   #plain: Door | undefined;
   #secure: Door | undefined;
   #ticker: ReturnType<typeof setInterval> | undefined;
@@ -84,9 +105,12 @@ export class BeatServer {
     },
   };
 
-  constructor(service: BeatService, faults: FaultLog, options: BeatServerOptions) {
+  constructor(service: BeatService, faults: Pick<FaultLog, "warn">, options: BeatServerOptions) {
     this.#options = { ...defaults(), ...options };
     this.#faults = faults;
+    const { shared } = this.#options;
+    this.#counters = shared?.counters ?? new BeatCounters();
+    this.#limits = shared?.limits ?? new OwnLimits(this.#options);
     const { allow, requestTimeoutMs, idleTimeoutMs, maxMessageBytes, now } = this.#options;
     this.#tickMs = Math.min(MAX_TICK_MS, Math.max(10, Math.min(requestTimeoutMs, idleTimeoutMs) / 10));
     this.#context = {
@@ -141,12 +165,13 @@ export class BeatServer {
    * @throws Error naming address, cause and setting when a port cannot be opened; then neither is open
    */
   listen(): void {
-    const { hostname, port, tls } = this.#options;
-    const plain = new Door({ hostname, port, setting: "thrift.heartbeat" }, {
+    const { hostname, port, tls, shared } = this.#options;
+    const plain = new Door({ hostname, port, setting: "thrift.heartbeat", reusePort: shared !== undefined }, {
       ...this.#doorListener,
       // Never waited for here: the loop must go on for others.
       admit: (socket) => {
-        if (this.#knock !== undefined && fromOwnAddress(socket)) this.#admitUnlessKnock(socket, this.#knock);
+        const knocker = this.#knock ?? shared?.knocker();
+        if (knocker !== undefined && fromOwnAddress(socket)) this.#admitUnlessKnock(socket, knocker);
         else this.#admit(socket);
       },
     });
@@ -177,7 +202,7 @@ export class BeatServer {
     if (former.certificate.cert === certificate.cert && former.certificate.key === certificate.key) return false;
     const { port } = this.#secure.address;
     // To be found out before the port is closed.
-    Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert: certificate.cert, key: certificate.key }).close();
+    checkCertificate(certificate);
     await this.#secure.close();
     const next = { ...former, port, certificate };
     this.#secure = this.#openSecure(next);
@@ -186,7 +211,8 @@ export class BeatServer {
   }
 
   #openSecure(tls: NonNullable<BeatServerOptions["tls"]>): Door {
-    return new Door({ ...tls, setting: "thrift.tls" }, this.#doorListener);
+    const reusePort = this.#options.shared !== undefined;
+    return new Door({ ...tls, setting: "thrift.tls", reusePort }, this.#doorListener);
   }
 
   /**
@@ -236,8 +262,8 @@ export class BeatServer {
     clearTimeout(timer);
   }
 
-  async #admitUnlessKnock(socket: BeatSocket, knock: Knock): Promise<void> {
-    if (await knock.isFrom(socket)) socket.close();
+  async #admitUnlessKnock(socket: BeatSocket, knocker: Knocker): Promise<void> {
+    if (await knocker.isFrom(socket)) socket.close();
     else this.#admit(socket);
   }
 
@@ -245,20 +271,13 @@ export class BeatServer {
     this.#accepted++;
     const address = plainAddress(socket.remoteAddr.hostname);
     const behindProxy = this.#options.proxies.has(address);
-    const refusal = this.#refusalFor(address, behindProxy);
+    const refusal = this.#limits.admit(address, behindProxy);
     if (refusal === undefined) {
       this.#serve(socket, address, behindProxy);
       return;
     }
-    socket.close();
     this.#refused(refusal, address, "");
-  }
-
-  #refusalFor(address: string, behindProxy: boolean): RefusalReason | undefined {
-    const { maxConnections, maxConnectionsPerIp } = this.#options;
-    if (this.#connections.size >= maxConnections) return "too_many_connections";
-    if (behindProxy || (this.#perAddress.get(address) ?? 0) < maxConnectionsPerIp) return undefined;
-    return "too_many_connections_of_address";
+    socket.close();
   }
 
   async #serve(socket: BeatSocket, address: string, behindProxy: boolean): Promise<void> {
@@ -266,18 +285,11 @@ export class BeatServer {
     this.#connections.add(connection);
     this.#counters.connections.open++;
     this.#counters.connections.total++;
-    if (!behindProxy) this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
     await connection.serve(behindProxy);
     this.#connections.delete(connection);
     this.#counters.connections.open--;
-    if (!behindProxy) this.#release(address);
+    this.#limits.release(address, behindProxy);
     if (this.#connections.size === 0) this.#onEmpty?.();
-  }
-
-  #release(address: string): void {
-    const count = this.#perAddress.get(address) ?? 0;
-    if (count > 1) this.#perAddress.set(address, count - 1);
-    else this.#perAddress.delete(address);
   }
 
   #tick(): void {
@@ -305,6 +317,7 @@ function defaults() {
     proxies: LOOPBACK,
     now: () => performance.now(),
     onStarved: () => {},
+    shared: undefined,
   };
 }
 

@@ -16,9 +16,10 @@ export interface BeatService {
    * Takes one beat and returns the reply's JSON text in UTF-8. The bytes are not changed and not kept.
    * @param peer the address the beat came from: the TCP peer, or the client that a trusted proxy names; undefined
    * behind a proxy that names none
-   * @throws ApplicationError to answer with an exception
+   * @returns the text, or a promise of it where another thread has to be asked first
+   * @throws ApplicationError to answer with an exception; a promise may reject with one
    */
-  heartbeatPackage(info: AgentInfo, peer: string | undefined): Uint8Array;
+  heartbeatPackage(info: AgentInfo, peer: string | undefined): Uint8Array | Promise<Uint8Array>;
 }
 
 /** Types of TApplicationException (thrift/lib: TApplicationException), as far as this service uses them. */

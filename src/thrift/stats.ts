@@ -1,4 +1,4 @@
-import { Durations } from "../durations.ts";
+import { durationCells, Durations } from "../durations.ts";
 
 /** How a complete call ended. */
 export const CALL_OUTCOMES = ["answered", "refused", "internal_error", "unknown_method", "missing_info"] as const;
@@ -43,16 +43,69 @@ export interface BeatStats {
   readonly latency: Durations;
 }
 
-/** {@link BeatStats} as the server itself counts them. */
+/** How many numbers {@link BeatCounters} take: calls, refusals, four more, and the latency. */
+const LATENCY_AT = CALL_OUTCOMES.length + REFUSAL_REASONS.length + 4;
+const CELLS = LATENCY_AT + durationCells(LATENCY_BOUNDS_MS);
+
+/** {@link BeatStats} as the server itself counts them: numbers in one piece of memory, which threads may share. */
 export class BeatCounters implements BeatStats {
-  beats = 0;
-  readonly calls = zeroes(CALL_OUTCOMES);
-  readonly refusals = zeroes(REFUSAL_REASONS);
-  readonly connections = { open: 0, total: 0 };
-  acceptFailures = 0;
-  readonly latency = new Durations(LATENCY_BOUNDS_MS);
+  readonly #cells: Float64Array;
+  readonly calls: Record<CallOutcome, number>;
+  readonly refusals: Record<RefusalReason, number>;
+  readonly #totals: Record<"beats" | "acceptFailures", number>;
+  readonly connections: Record<"open" | "total", number>;
+  readonly latency: Durations;
+
+  /** @param memory where to count, from {@link BeatCounters.memory}; not shared by default */
+  constructor(memory: ArrayBufferLike = new ArrayBuffer(8 * CELLS)) {
+    this.#cells = new Float64Array(memory);
+    let from = 0;
+    const next = <K extends string>(keys: readonly K[]) => named(keys, this.#cells.subarray(from, from += keys.length));
+    this.calls = next(CALL_OUTCOMES);
+    this.refusals = next(REFUSAL_REASONS);
+    this.#totals = next(["beats", "acceptFailures"]);
+    this.connections = next(["open", "total"]);
+    this.latency = new Durations(LATENCY_BOUNDS_MS, this.#cells.subarray(LATENCY_AT));
+  }
+
+  /** Memory in which another thread can count. */
+  static memory(): SharedArrayBuffer {
+    return new SharedArrayBuffer(8 * CELLS);
+  }
+
+  /** Counters with the sums of others at this moment. */
+  static sum(all: readonly BeatCounters[]): BeatCounters {
+    const sum = new BeatCounters();
+    for (const counters of all) counters.#cells.forEach((count, i) => sum.#cells[i]! += count);
+    return sum;
+  }
+
+  get beats(): number {
+    return this.#totals.beats;
+  }
+
+  set beats(count: number) {
+    this.#totals.beats = count;
+  }
+
+  get acceptFailures(): number {
+    return this.#totals.acceptFailures;
+  }
+
+  set acceptFailures(count: number) {
+    this.#totals.acceptFailures = count;
+  }
 }
 
-function zeroes<K extends string>(keys: readonly K[]): Record<K, number> {
-  return Object.fromEntries(keys.map((key) => [key, 0])) as Record<K, number>;
+/** The numbers of a piece of memory under names. */
+function named<K extends string>(keys: readonly K[], cells: Float64Array): Record<K, number> {
+  const record = {} as Record<K, number>;
+  for (const [i, key] of keys.entries()) {
+    Object.defineProperty(record, key, {
+      enumerable: true,
+      get: () => cells[i]!,
+      set: (count: number) => cells[i] = count,
+    });
+  }
+  return record;
 }

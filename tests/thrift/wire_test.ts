@@ -1,34 +1,21 @@
-import { FaultLog } from "../../src/log.ts";
-import { BeatServer } from "../../src/thrift/server.ts";
-import type { AgentInfo } from "../../src/thrift/service.ts";
-import { ApplicationError, ApplicationErrorType } from "../../src/thrift/service.ts";
-import { MemoryLog } from "../support/memory_log.ts";
+import { catalogForAll } from "../../src/apps/catalog.ts";
+import { named, TestPort, WORKERS } from "./test_port.ts";
 import { wireTests } from "./wire_suite.ts";
 
-const APPS = new TextEncoder().encode('{"data":{"testApp":"1.0.1"}}');
-
-wireTests({
-  name: "BeatServer",
-  start() {
-    const log = new MemoryLog();
-    let last: AgentInfo = { asset: "", ip: "", version: "", apps: "" };
-    const service = {
-      heartbeatPackage(info: AgentInfo): Uint8Array {
-        last = info;
-        if (info.ip === "") throw new ApplicationError(ApplicationErrorType.PROTOCOL_ERROR, "no ip");
-        return APPS;
-      },
-    };
-    const faults = new FaultLog(log.logger, () => performance.now());
-    const server = new BeatServer(service, faults, { hostname: "127.0.0.1", port: 0 });
-    server.listen();
-    return Promise.resolve({
-      ...server.address,
-      lastBeat: () => last,
-      async [Symbol.asyncDispose]() {
-        await server.stop(1_000);
-        log[Symbol.dispose]();
-      },
-    });
-  },
-});
+for (const workers of WORKERS) {
+  wireTests({
+    name: named(workers),
+    async start() {
+      // All tests come from one address, and count on the default for proxies.
+      const test = await TestPort.start(workers, { catalog: catalogForAll({ testApp: "1.0.1" }) });
+      return {
+        ...test.address,
+        async lastBeat() {
+          await test.taken(test.stats.beats);
+          return test.beats.at(-1)?.beat;
+        },
+        [Symbol.asyncDispose]: () => test[Symbol.asyncDispose](),
+      };
+    },
+  });
+}
