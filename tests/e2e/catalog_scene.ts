@@ -37,29 +37,31 @@ export class Scene implements AsyncDisposable {
   readonly #rabbit: RabbitServer;
   readonly #exchange: string;
   readonly #folder: string;
+  readonly #workers: number;
   readonly #port = freePort();
   readonly #agents = new Map<string, SteadyAgent>();
   #service: BinaryProcess | undefined;
 
   private constructor(
     rabbit: RabbitServer,
-    options: { supervisor: ScriptedSupervisor; exchange: string; folder: string },
+    options: { supervisor: ScriptedSupervisor; exchange: string; folder: string; workers: number },
   ) {
     this.#rabbit = rabbit;
     this.supervisor = options.supervisor;
     this.#exchange = options.exchange;
     this.#folder = options.folder;
+    this.#workers = options.workers;
     this.proxy = new TcpProxy({ hostname: rabbit.host, port: rabbit.port });
     for (const ip of [FOUR[0]!, FOUR[3]!, "10.9.9.9"]) this.#agents.set(ip, new SteadyAgent(this.#port, ip));
   }
 
-  /** Prepares everything but the service. */
-  static async open(rabbit: RabbitServer, word: Word): Promise<Scene> {
+  /** Prepares everything but the service, which will have so many workers. */
+  static async open(rabbit: RabbitServer, word: Word, { workers = 0 } = {}): Promise<Scene> {
     const exchange = `elves-${++scenes}`;
     const supervisor = await ScriptedSupervisor.open(rabbit.url, { exchange, word });
     await supervisor.prepareModuleQueue();
     const folder = await Deno.makeTempDir({ prefix: "hb-catalog-" });
-    return new Scene(rabbit, { supervisor, exchange, folder });
+    return new Scene(rabbit, { supervisor, exchange, folder, workers });
   }
 
   /** The running service. */
@@ -92,6 +94,7 @@ export class Scene implements AsyncDisposable {
   async start(config = "auth.mode = supervisor\n"): Promise<void> {
     const { host, user, password } = this.#rabbit;
     const lines = [
+      `thrift.workers = ${this.#workers}`,
       `mq.ip = ${host}:${this.proxy.port}`,
       `mq.user = ${user}`,
       `mq.password = ${password}`,

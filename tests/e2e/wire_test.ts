@@ -12,18 +12,20 @@ auth.localAppInfo = {'testApp':'1.0.1'}
 agent.grace = 0
 `;
 
-wireTests({
-  name: "elves-heartbeat",
-  async start() {
-    const config = `mq.ip = 127.0.0.1\nmq.port = ${freePort()}\nmq.user = u\nmq.password = p\n${COMMON}`;
-    const service = await startBinary({ config });
-    return {
-      hostname: "127.0.0.1",
-      port: service.port,
-      [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
-    };
-  },
-});
+for (const workers of [0, 2]) {
+  wireTests({
+    name: workers === 0 ? "elves-heartbeat" : `elves-heartbeat with ${workers} workers`,
+    async start() {
+      const broker = `mq.ip = 127.0.0.1\nmq.port = ${freePort()}\nmq.user = u\nmq.password = p\n`;
+      const service = await startBinary({ config: `${broker}${COMMON}thrift.workers = ${workers}\n` });
+      return {
+        hostname: "127.0.0.1",
+        port: service.port,
+        [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
+      };
+    },
+  });
+}
 
 dialectTests({
   name: "elves-heartbeat",

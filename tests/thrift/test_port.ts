@@ -21,7 +21,9 @@ export function named(workers: number): string {
 
 /** What a test chooses of a port. */
 export interface TestPortOptions extends Partial<Omit<BeatWorkersOptions, "workers">> {
-  readonly catalog?: Catalog | undefined;
+  /** In which no agent has apps, by default. */
+  readonly catalog?: Catalog;
+  readonly isCatalogKnown?: boolean;
   /** What the fleet says to a beat; takes all by default. */
   readonly outcome?: (beat: Beat, peer: string | undefined) => BeatOutcome;
   readonly room?: number;
@@ -40,10 +42,20 @@ export class TestPort implements AsyncDisposable {
 
   constructor(
     workers: number,
-    { catalog = catalogForAll({}), outcome = () => "beat", room = 1_000_000, refusesForeign = false, ...options }:
-      TestPortOptions = {},
+    {
+      catalog = catalogForAll({}),
+      isCatalogKnown = true,
+      outcome = () => "beat",
+      room = 1_000_000,
+      refusesForeign = false,
+      ...options
+    }: TestPortOptions = {},
   ) {
-    const parts = { catalog: { current: catalog }, clock: systemClock, log: this.log.logger };
+    const parts = {
+      catalog: { current: isCatalogKnown ? catalog : undefined },
+      clock: systemClock,
+      log: this.log.logger,
+    };
     this.catalog = parts.catalog;
     this.fleet = {
       room,
@@ -75,6 +87,12 @@ export class TestPort implements AsyncDisposable {
 
   get stats(): BeatStats {
     return this.port.stats;
+  }
+
+  /** Puts a catalog in force. */
+  async inForce(catalog: Catalog): Promise<void> {
+    await this.workers?.replicate(catalog);
+    this.catalog.current = catalog;
   }
 
   /** Waits until the fleet has so many beats. */

@@ -23,6 +23,8 @@ import type { WorkerListener } from "./worker_link.ts";
 export interface BeatWorkersOptions extends Omit<BeatServerOptions, "allow" | "proxies" | "now" | "shared"> {
   /** How many there are. */
   readonly workers: number;
+  /** The module that they run; the one that is there for it by default. */
+  readonly script?: URL;
   readonly allow?: Cidrs | undefined;
   readonly proxies?: Cidrs;
 }
@@ -84,6 +86,7 @@ export class BeatWorkers implements BeatPort {
     this.#inbox = new Inbox((beat, peer) => this.#take(beat, peer));
     const kept = {
       log: surroundings.log,
+      script: options.script ?? new URL("./worker.ts", import.meta.url),
       start: (worker: number) => this.#start(worker),
       listener: this.#listener(),
       lost: (worker: number) => this.#lost(worker),

@@ -10,6 +10,8 @@ const STABLE_MS = 60_000;
 /** What a kept worker needs. */
 export interface KeptWorkerOptions {
   readonly log: Logger;
+  /** What it runs. */
+  readonly script: URL;
   /** What a worker begins with now. */
   readonly start: (worker: number) => WorkerStart;
   readonly listener: Omit<WorkerListener, "crashed">;
@@ -45,8 +47,8 @@ export class KeptWorker {
    * @throws Error when it cannot
    */
   async start(): Promise<void> {
-    const { start, listener } = this.#options;
-    this.#link = new WorkerLink(this.#number, { ...listener, crashed: (_, cause) => this.#ended(cause) });
+    const { script, start, listener } = this.#options;
+    this.#link = new WorkerLink(this.#number, script, { ...listener, crashed: (_, cause) => this.#ended(cause) });
     await this.#link.start(start(this.#number));
     this.#isListening = true;
     this.#listensSinceMs = performance.now();

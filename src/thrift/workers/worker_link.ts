@@ -32,11 +32,14 @@ export class WorkerLink {
   readonly #waiting = new Set<Waiting>();
   #ended: Error | undefined;
 
-  /** Starts the thread; it listens when {@link start} says so. */
-  constructor(worker: number, listener: WorkerListener) {
+  /**
+   * Starts the thread; it listens when {@link start} says so.
+   * @param script what it runs
+   */
+  constructor(worker: number, script: URL, listener: WorkerListener) {
     this.#number = worker;
     this.#listener = listener;
-    this.#worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: `beats ${worker}` });
+    this.#worker = new Worker(script, { type: "module", name: `beats ${worker}` });
     this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#told(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
