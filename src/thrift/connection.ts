@@ -43,10 +43,10 @@ export interface ConnectionContext {
   failed(what: "handler" | "connection", cause: unknown): void;
 }
 
-/** A reply that is still to come. */
+/** A reply that is still to come: its text, or why there is none. */
 interface LaterReply {
   readonly call: Call;
-  readonly text: Promise<Uint8Array>;
+  readonly outcome: Promise<Uint8Array | { readonly error: unknown }>;
 }
 
 /** What a connection waits for, and why it is closed when that does not come in time. */
@@ -123,8 +123,9 @@ export class Connection {
           // Nothing complete was left before the last read, so what is left begins in what that brought.
           this.#begunAtMs = this.#readAtMs;
           if (this.#burst >= CALLS_PER_TURN) await this.#letOthers();
-          // Its reply is written in the next round.
-          if (this.#later !== undefined) await this.#replyLater(this.#later);
+          // Its reply is written in the next round, without a wait in between: others use the same writer.
+          const later = this.#later;
+          if (later !== undefined) this.#replyLater(later.call, await later.outcome);
         }
         if (this.#fault !== undefined) throw this.#fault;
         if (this.#draining && this.#start === this.#end) return;
@@ -268,21 +269,22 @@ export class Connection {
     counters.beats++;
     try {
       const text = service.heartbeatPackage(info, this.#agent);
-      if (text instanceof Promise) this.#later = { call, text };
+      if (text instanceof Promise) this.#waitForReply(call, text);
       else this.#reply(call, text);
     } catch (error) {
       this.#refuseCall(call, error);
     }
   }
 
-  async #replyLater({ call, text }: LaterReply): Promise<void> {
+  #waitForReply(call: Call, text: Promise<Uint8Array>): void {
     this.#wait("write");
-    try {
-      this.#reply(call, await text);
-    } catch (error) {
-      this.#refuseCall(call, error);
-    }
+    this.#later = { call, outcome: text.catch((error: unknown) => ({ error })) };
+  }
+
+  #replyLater(call: Call, outcome: Awaited<LaterReply["outcome"]>): void {
     this.#later = undefined;
+    if (outcome instanceof Uint8Array) this.#reply(call, outcome);
+    else this.#refuseCall(call, outcome.error);
   }
 
   #reply(call: Call, text: Uint8Array): void {
