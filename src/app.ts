@@ -24,13 +24,14 @@ import { metricsRoutes } from "./http/metrics_route.ts";
 import type { Route } from "./http/route.ts";
 import { HttpServer } from "./http/server.ts";
 import { Stream, streamRoutes } from "./http/stream.ts";
-import { hostOf, instanceName } from "./instance.ts";
+import { hostOf } from "./instance.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { FaultLog, type Logger } from "./log.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { Broker } from "./mq/broker.ts";
 import { EventPublisher } from "./mq/event_publisher.ts";
 import { Supervisor } from "./mq/supervisor.ts";
+import { Opening } from "./opening.ts";
 import { Operations } from "./operations.ts";
 import {
   accessSettings,
@@ -43,12 +44,12 @@ import {
 import { Recorder } from "./recorder.ts";
 import { Slices } from "./slices.ts";
 import { Status } from "./status.ts";
-import { type CatalogRow, Store } from "./store/store.ts";
+import type { CatalogRow, Store } from "./store/store.ts";
 import type { Pulse } from "./systemd/watchdog.ts";
 import { HeartbeatService } from "./thrift/heartbeat_service.ts";
 import { type BeatPort, BeatServer } from "./thrift/server.ts";
 import { BeatWorkers } from "./thrift/workers/beat_workers.ts";
-import { Registrar } from "./zookeeper/registrar.ts";
+import type { Registrar } from "./zookeeper/registrar.ts";
 
 /** How long beats that were read may take to be answered at the stop, ms. */
 const DRAIN_MS = 1_500;
@@ -60,6 +61,8 @@ const CLOCK_ERROR_MS = 60_000;
 export interface AppSurroundings {
   readonly log: Logger;
   readonly clock: Clock;
+  /** The store, where it is being opened already; by default the app begins that itself. */
+  readonly opening?: Opening;
 }
 
 /** A running service, and what can be done with it by hand. */
@@ -96,14 +99,14 @@ export interface App {
  * from below, of the stop.
  * @throws when a port cannot be opened or the data folder is in use; what was started by then is stopped again
  */
-export async function startApp(settings: Settings, { log, clock }: AppSurroundings): Promise<App> {
+export async function startApp(settings: Settings, surroundings: AppSurroundings): Promise<App> {
+  const { log, clock, opening = new Opening(settings, surroundings) } = surroundings;
+  const { instance, run } = opening;
   const lifecycle = new Lifecycle(log);
   const now = () => instant(clock);
   let current = settings;
   try {
     const startedAt = new Date(clock.wall()).toISOString();
-    const instance = instanceName(settings);
-    const run = `${instance}.${crypto.randomUUID().slice(0, 8)}`;
     const slices = new Slices();
     const metrics = new Metrics(clock);
     const access = new Access(accessSettings(settings), { clock, faults: new FaultLog(log, () => clock.monotonic()) });
@@ -121,17 +124,11 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     lifecycle.push("stream", () => stream.close());
 
     const fleet = new Fleet(fleetOptions(settings));
-    const { store, memory } = await Store.open({
-      dir: settings["data.dir"],
-      log,
-      clock,
-      instance: run,
-      eventRetentionMs: settings["events.retention"],
-      onRebuilt: () => {
-        fleet.touchAll();
-        if (catalog instanceof SupervisorCatalog) catalog.restate();
-      },
-    });
+    opening.onRebuilt = () => {
+      fleet.touchAll();
+      if (catalog instanceof SupervisorCatalog) catalog.restate();
+    };
+    const { store, memory } = await opening.done;
     lifecycle.push("store", () => store.close());
     fleet.restore(memory, now());
 
@@ -244,7 +241,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
     cluster?.start();
     await broker.start();
     const beatAddress = beats.address;
-    const registrar = newRegistrar(settings, {
+    const registrar = await newRegistrar(settings, {
       log,
       clock,
       data: () => ({
@@ -288,7 +285,7 @@ export async function startApp(settings: Settings, { log, clock }: AppSurroundin
       acceptsBeats: (timeoutMs) => beats.accepts(timeoutMs),
     };
 
-    log.info("agents: {count} remembered", { count: memory.agents.length });
+    log.info("agents: {count} remembered", { count: memory.agents.agents.length });
     log.info("apps that agents may run come from {source} (auth.mode = {mode})", {
       source: sourceText(settings),
       mode: settings["auth.mode"],
@@ -363,12 +360,14 @@ async function recall(
   log.info("catalog: the remembered one, confirmed {age} ago, is in force until supervisor answers", { age });
 }
 
-function newRegistrar(
+/** Its client is loaded only where there is a ZooKeeper: that takes 15 ms. */
+async function newRegistrar(
   settings: Settings,
   parts: Pick<ConstructorParameters<typeof Registrar>[0], "log" | "clock" | "data">,
-): Registrar | undefined {
+): Promise<Registrar | undefined> {
   const connectString = settings["zookeeper.host"];
   if (!zookeeperEnabled(settings) || connectString === undefined) return undefined;
+  const { Registrar } = await import("./zookeeper/registrar.ts");
   return new Registrar({
     connectString,
     sessionTimeoutMs: settings["zookeeper.outTime"],

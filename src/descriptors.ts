@@ -10,6 +10,9 @@ const ANY_FILE = "/dev/null";
 /** How many files are opened or closed between two places where the search may be interrupted: some 0.1 ms. */
 const FILES_PER_STEP = 16;
 
+/** How long after the start it begins, ms: nothing that the start still waits for, such as RabbitMQ, shall wait behind it. */
+const DELAY_MS = 2_000;
+
 /** How many files are given back without a pause when the limit is found: others lack them at that moment. */
 const FILES_AT_ONCE = 512;
 
@@ -32,6 +35,7 @@ export class DescriptorCheck {
   readonly #maxConnections: number;
   readonly #open: () => number;
   #done: Promise<void> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #isStopped = false;
   #shortage: string | undefined;
 
@@ -46,8 +50,16 @@ export class DescriptorCheck {
     return this.#shortage !== undefined;
   }
 
-  /** Begins to look, in slices. @param tell called with what is missing and what to change, if something is */
-  start(tell: (shortage: string) => void): void {
+  /**
+   * Looks a little later, in slices.
+   * @param tell called with what is missing and what to change, if something is
+   * @param delayMs how much later, ms
+   */
+  start(tell: (shortage: string) => void, delayMs = DELAY_MS): void {
+    this.#timer = setTimeout(() => this.#search(tell), delayMs);
+  }
+
+  #search(tell: (shortage: string) => void): void {
     this.#done = new Slices().run(this.steps()).then((shortage) => {
       this.#shortage = shortage;
       if (shortage !== undefined) tell(shortage);
@@ -56,6 +68,7 @@ export class DescriptorCheck {
 
   /** Ends the search and gives back its files. */
   async stop(): Promise<void> {
+    clearTimeout(this.#timer);
     this.#isStopped = true;
     await this.#done;
   }

@@ -14,7 +14,7 @@ Deno.test("DescriptorCheck finds nothing missing where there is enough, and give
   assert.equal(search.next().done, false);
   assert.ok(openFiles() > before);
   for (let step = search.next(); !step.done; step = search.next());
-  check.start((shortage) => told.push(shortage));
+  check.start((shortage) => told.push(shortage), 0);
   await check.stop();
   assert.deepEqual([told, check.isShort, openFiles()], [[], false, before]);
 });
@@ -28,7 +28,7 @@ Deno.test("DescriptorCheck that is stopped gives back its files and tells nothin
   const before = openFiles();
   const check = new DescriptorCheck(TOO_MANY, () => 0);
   const told: string[] = [];
-  check.start((shortage) => told.push(shortage));
+  check.start((shortage) => told.push(shortage), 0);
   await check.stop();
   assert.deepEqual([told, check.isShort, openFiles()], [[], false, before]);
 });
@@ -38,7 +38,7 @@ Deno.test("DescriptorCheck tells how many files a process with a low limit may o
   const program = `
     import { DescriptorCheck } from "${source}";
     const check = new DescriptorCheck(1_000, () => 10);
-    await new Promise((resolve) => check.start(resolve)).then(console.log);
+    await new Promise((resolve) => check.start(resolve, 0)).then(console.log);
     console.log(check.isShort, [...Deno.readDirSync("/proc/self/fd")].length < 100);`;
   const { stdout } = await new Deno.Command("sh", {
     args: ["-c", 'ulimit -n 300; exec "$0" eval "$1"', Deno.execPath(), program],

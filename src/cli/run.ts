@@ -1,9 +1,10 @@
-import { type App, startApp } from "../app.ts";
+import type { App } from "../app.ts";
 import { systemClock } from "../clock.ts";
 import { ConfigError, loadConfig } from "../config/file.ts";
 import type { Settings } from "../config/schema.ts";
 import { closeLog, type Logger, openLog, writeToStderr } from "../log.ts";
 import { buildInfo } from "../build_info.ts";
+import { Opening } from "../opening.ts";
 import type { Invocation, Surroundings } from "./command.ts";
 import { ServiceManager } from "../systemd/service_manager.ts";
 
@@ -36,7 +37,10 @@ export async function run({ config }: Invocation, surroundings: Surroundings): P
   // From the first moment on: without a listener the signal would end the process.
   onReload(() => manager.reloading(reload));
   try {
-    app = await startApp(settings, { log, clock: systemClock });
+    const surroundings = { log, clock: systemClock };
+    const opening = new Opening(settings, surroundings);
+    const { startApp } = await import("../app.ts");
+    app = await startApp(settings, { ...surroundings, opening });
     if (isDue) reload();
     const { pulse, status } = app;
     manager.ready({ pulse, summary: () => status.summary() });

@@ -89,6 +89,9 @@ export function parseInstalledApps(text: string): InstalledApps {
 }
 
 function installedApps(value: object): InstalledApps {
+  if (Object.values(value).every((version) => typeof version === "string")) {
+    return { json: JSON.stringify(value), fault: undefined };
+  }
   const pairs: string[] = [];
   let fault: string | undefined;
   for (const [app, version] of Object.entries(value)) {

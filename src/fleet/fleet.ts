@@ -11,7 +11,7 @@ import { News } from "./news.ts";
 import type { AgentQuery } from "./query.ts";
 import { type ForgottenRow, isNewer, OwnBeats, type RemoteBeat } from "./sharing.ts";
 import { type EndedSilence, type NewSilence, type Silence, Silences, type StoredSilence } from "./silences.ts";
-import { restoredAgents, type StoredAgent, storedAgent } from "./stored.ts";
+import { type RestoredAgents, type StoredAgent, storedAgent } from "./stored.ts";
 import { AgentTable } from "./table.ts";
 
 /** The limits of a fleet. */
@@ -45,7 +45,7 @@ interface Coming {
 
 /** What is left of a former run. */
 export interface FleetMemory {
-  readonly agents: readonly StoredAgent[];
+  readonly agents: Pick<RestoredAgents, "agents" | "untold">;
   readonly silences: readonly StoredSilence[];
 }
 
@@ -181,14 +181,14 @@ export class Fleet {
     this.#now = now;
     this.silences.restore(memory.silences, now);
     this.#liveness.start(now);
-    if (memory.agents.length === 0) this.#warmingUntilMs = now.monotonic + this.#options.graceMs;
-    const agents = restoredAgents(memory.agents, now).sort((a, b) => a.lastBeatMs - b.lastBeatMs);
-    const untold = new Set(memory.agents.filter((row) => row.untold).map(({ ip }) => ip));
+    const agents = memory.agents.agents.toSorted((a, b) => a.lastBeatMs - b.lastBeatMs);
+    if (agents.length === 0) this.#warmingUntilMs = now.monotonic + this.#options.graceMs;
+    const untold = new Set(memory.agents.untold);
     for (const agent of agents) {
       this.#appMaps.add(agent);
       this.#table.add(agent);
       this.silences.apply(agent);
-      if (untold.has(agent.ip)) this.#news.appeared(agent);
+      if (untold.has(agent)) this.#news.appeared(agent);
       if (agent.state === "online") this.#liveness.restoreOnline(agent);
     }
     const offline = agents.filter((agent) => agent.state === "offline").sort((a, b) => a.changedMs - b.changedMs);

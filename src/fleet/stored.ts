@@ -3,7 +3,7 @@ import { Agent, type Instant } from "./agent.ts";
 import { type InstalledApps, parseInstalledApps } from "./beat.ts";
 import type { Told } from "./news.ts";
 
-/** The longest app map that is looked up among those that were read before, characters. */
+/** The longest text that is looked up among those that were read before, characters. */
 const MAX_SHARED_LENGTH = 8_192;
 
 /** A row as it is stored, and as it comes back after a restart. */
@@ -39,25 +39,46 @@ export function storedAgent(agent: Agent, told: { readonly state: Told; readonly
   };
 }
 
-/** The rows of a former run. */
-export function restoredAgents(rows: readonly StoredAgent[], now: Instant): Agent[] {
+/** The agents of a former run, made while their rows are still being read. */
+export class RestoredAgents {
+  readonly agents: Agent[] = [];
+  /** Those of which others have not been told yet. */
+  readonly untold: Agent[] = [];
+  readonly #versions = new Map<string, string>();
   // Many agents have the same apps; to read each of 100,000 maps took 0.25 s of a start of 1.3 s.
-  const known = new Map<string, InstalledApps>();
-  // An address that is none would spoil every list.
-  return rows.filter(({ ip }) => canonicalAddress(ip) === ip).map((row) => {
-    // Looking up texts of 16,384 characters or more takes V8 a look at all of the same length.
-    if (row.apps.length > MAX_SHARED_LENGTH) return restoredAgent(row, parseInstalledApps(row.apps), now);
-    const installed = known.get(row.apps) ?? parseInstalledApps(row.apps);
-    known.set(row.apps, installed);
-    return restoredAgent(row, installed, now);
-  });
+  readonly #apps = new Map<string, { readonly text: string; readonly installed: InstalledApps }>();
+
+  /** Takes more rows; those with an address that is none are left out: they would spoil every list. */
+  add(rows: Iterable<StoredAgent>, now: Instant): this {
+    for (const row of rows) {
+      if (canonicalAddress(row.ip) !== row.ip) continue;
+      const agent = restoredAgent(row, now);
+      agent.version = known(this.#versions, row.version, () => row.version);
+      const readApps = () => ({ text: row.apps, installed: parseInstalledApps(row.apps) });
+      const { text, installed } = known(this.#apps, row.apps, readApps);
+      agent.install(text, installed);
+      this.agents.push(agent);
+      if (row.untold) this.untold.push(agent);
+    }
+    return this;
+  }
 }
 
-function restoredAgent(row: StoredAgent, installed: InstalledApps, now: Instant): Agent {
+/** What there is for a text already, or what is made of it. */
+function known<T>(values: Map<string, T>, text: string, make: () => T): T {
+  // Looking up texts of 16,384 characters or more takes V8 a look at all of the same length.
+  if (text.length > MAX_SHARED_LENGTH) return make();
+  let value = values.get(text);
+  if (value === undefined) {
+    value = make();
+    values.set(text, value);
+  }
+  return value;
+}
+
+function restoredAgent(row: StoredAgent, now: Instant): Agent {
   const agent = new Agent(row.ip);
   agent.asset = row.asset;
-  agent.version = row.version;
-  agent.install(row.apps, installed);
   agent.state = row.online ? "online" : "offline";
   agent.lastSeenMs = row.lastSeenMs;
   agent.sinceMs = row.sinceMs;

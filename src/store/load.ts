@@ -4,11 +4,11 @@ import type { StoredAgent } from "../fleet/stored.ts";
 import type { Connection } from "./connection.ts";
 import { faultOf } from "./fault.ts";
 import type { CatalogRow, Page } from "./protocol.ts";
-import { unpackAgents, unpackEvents } from "./rows.ts";
+import { type AgentColumns, agentsOf, unpackEvents } from "./rows.ts";
 
 /** What survived the last run. */
-export interface Memory {
-  readonly agents: StoredAgent[];
+export interface Memory<Agents = StoredAgent[]> {
+  readonly agents: Agents;
   /** The newest catalog of each source, newest first. */
   readonly catalogs: CatalogRow[];
   /** Events that were not marked as sent, oldest first. */
@@ -16,9 +16,17 @@ export interface Memory {
   readonly silences: StoredSilence[];
 }
 
+/** What is made of the agents while they are read. */
+export interface AgentTaker<Agents> {
+  /** Nothing yet. */
+  begin(): Agents;
+  /** Adds some more. */
+  add(agents: Agents, rows: readonly StoredAgent[]): void;
+}
+
 /** What there is without a database. */
-export function noMemory(): Memory {
-  return { agents: [], catalogs: [], unsent: [], silences: [] };
+export function noMemory<Agents>(taker: AgentTaker<Agents>): Memory<Agents> {
+  return { agents: taker.begin(), catalogs: [], unsent: [], silences: [] };
 }
 
 /**
@@ -26,26 +34,58 @@ export function noMemory(): Memory {
  * that proves damaged is set aside and remembers nothing.
  * @throws {StoreFault} when it cannot be opened or read at the moment
  */
-export async function openAndLoad(connection: Connection): Promise<Memory> {
-  await connection.open();
+export async function openAndLoad<Agents>(
+  connection: Connection,
+  taker: AgentTaker<Agents>,
+): Promise<Memory<Agents>> {
+  const opening = connection.open();
+  // Asked at once: this thread may be busy when the database is open. In vain where it has to be made anew.
+  const loading = load(connection, taker);
+  loading.catch(() => {});
+  const isNew = await opening;
   try {
-    return await load(connection);
+    return await loading;
   } catch (cause) {
+    if (isNew) return noMemory(taker);
     const fault = faultOf(cause);
     connection.fail(fault);
     if (fault.kind !== "damaged") throw fault;
     await connection.open();
-    return noMemory();
+    return noMemory(taker);
   }
 }
 
-async function load(connection: Connection): Promise<Memory> {
-  const memory = noMemory();
-  memory.catalogs.push(...await connection.ask("newestCatalogs", null));
-  memory.silences.push(...await connection.ask("silences", null));
-  await eachPage((after) => connection.ask("unsent", { after }), (rows) => memory.unsent.push(...unpackEvents(rows)));
-  await eachPage((after) => connection.ask("agents", { after }), (rows) => memory.agents.push(...unpackAgents(rows)));
+async function load<Agents>(connection: Connection, taker: AgentTaker<Agents>): Promise<Memory<Agents>> {
+  const memory = noMemory(taker);
+  const [catalogs, silences] = await Promise.all([
+    connection.ask("newestCatalogs", null),
+    connection.ask("silences", null),
+    eachPage((after) => connection.ask("unsent", { after }), (rows) => memory.unsent.push(...unpackEvents(rows))),
+    eachAgentPage(connection, (page) => taker.add(memory.agents, agentsOf(page))),
+  ]);
+  memory.catalogs.push(...catalogs);
+  memory.silences.push(...silences);
   return memory;
+}
+
+/** How many pages are asked for ahead, so that the worker goes on reading while this thread has something else to do. */
+const PAGES_AHEAD = 32;
+
+async function eachAgentPage(connection: Connection, take: (page: AgentColumns) => void): Promise<void> {
+  const coming: Promise<AgentColumns | undefined>[] = [];
+  const ask = () => {
+    const page = connection.ask("agents", null);
+    // Whether it fails is seen when it is awaited, unless one before it fails.
+    page.catch(() => {});
+    coming.push(page);
+  };
+  while (coming.length < PAGES_AHEAD) ask();
+  for (let page = await coming.shift(); page !== undefined; page = await coming.shift()) {
+    ask();
+    take(page);
+  }
+  // Nobody else is to wait behind questions that are in vain.
+  await Promise.all(coming);
 }
 
 /** Takes every page; the worker reads the next one meanwhile. */

@@ -1,10 +1,11 @@
 import type { Clock } from "../clock.ts";
 import type { FleetEvent } from "../fleet/events.ts";
+import type { StoredAgent } from "../fleet/stored.ts";
 import type { Logger } from "../log.ts";
 import { Connection } from "./connection.ts";
 import { faultOf, StoreFault } from "./fault.ts";
 import { WorkerLink } from "./link.ts";
-import { type Memory, noMemory, openAndLoad } from "./load.ts";
+import { type AgentTaker, type Memory, noMemory, openAndLoad } from "./load.ts";
 import type { CatalogRow, EventQuery } from "./protocol.ts";
 import type { Batch } from "./queue.ts";
 import { unpackEvents } from "./rows.ts";
@@ -18,6 +19,14 @@ export type { Batch, Memory, StoreState, StoreStats };
 const DAY_MS = 86_400_000;
 /** How many questions may wait for the disk. */
 const MAX_READS = 32;
+
+/** Leaves the agents as they were stored. */
+const AS_STORED: AgentTaker<StoredAgent[]> = {
+  begin: () => [],
+  add(agents, rows) {
+    for (const row of rows) agents.push(row);
+  },
+};
 
 /** What a store needs, and its limits. */
 export interface StoreOptions {
@@ -93,9 +102,17 @@ export class Store {
    * the store opens, without memory then, and tries again on its own.
    * @throws {StoreFault} naming the process that uses the folder already
    */
-  static async open(options: StoreOptions): Promise<{ store: Store; memory: Memory }> {
+  static open(options: StoreOptions): Promise<{ store: Store; memory: Memory }> {
+    return Store.openTaking(options, AS_STORED);
+  }
+
+  /** Opens as open does, and has something else made of the agents while they are read. */
+  static async openTaking<Agents>(
+    options: StoreOptions,
+    taker: AgentTaker<Agents>,
+  ): Promise<{ store: Store; memory: Memory<Agents> }> {
     const store = new Store(options);
-    return { store, memory: await store.#start(options.openTimeoutMs ?? 10_000) };
+    return { store, memory: await store.#start(options.openTimeoutMs ?? 10_000, taker) };
   }
 
   /**
@@ -167,12 +184,12 @@ export class Store {
     await this.#connection.close();
   }
 
-  async #start(timeoutMs: number): Promise<Memory> {
-    let memory = noMemory();
+  async #start<Agents>(timeoutMs: number, taker: AgentTaker<Agents>): Promise<Memory<Agents>> {
+    let memory = noMemory(taker);
     let refused: StoreFault | undefined;
     const started = this.#writer.start(async () => {
       try {
-        memory = await openAndLoad(this.#connection);
+        memory = await openAndLoad(this.#connection, taker);
       } catch (cause) {
         refused = faultOf(cause);
         if (refused.kind !== "inUse") throw cause;

@@ -42,7 +42,7 @@ class Session {
         this.#hold(input);
         return setAsideFile(input.folder, input.nowMs);
       case "agents":
-        return this.#opened().agents(input.after);
+        return this.#opened().agents();
       case "unsent":
         return this.#opened().unsent(input.after);
       case "silences":

@@ -10,6 +10,7 @@ import { FakeClock } from "../support/fake_clock.ts";
 import { fleetOptions } from "../support/fleet_options.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 import { waitFor } from "../support/wait_for.ts";
+import { RestoredAgents } from "../../src/fleet/stored.ts";
 
 const MARKER: Marker = {
   ...{ number: 1, version: "1", caughtUp: true, settled: true, leading: false, leaves: false },
@@ -37,7 +38,7 @@ class Scene implements Disposable {
       onCaughtUp: () => {},
       onSettled: (othersWere) => this.settled.push(othersWere),
     });
-    this.fleet.restore({ agents: [], silences: [] }, this.clock.now);
+    this.fleet.restore({ agents: new RestoredAgents(), silences: [] }, this.clock.now);
   }
 
   /** Somebody says how it is; the clock of that instance may be ahead, ms. */

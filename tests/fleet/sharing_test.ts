@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { BeatOutcome } from "../../src/fleet/fleet.ts";
 import { address, Scene } from "./scene.ts";
+import { RestoredAgents } from "../../src/fleet/stored.ts";
 
 /** A beat of the n-th agent that came to another instance some time ago. */
 function remote(scene: Scene, n: number, { agoMs = 0, asset = "CX", clockMs = 0 } = {}): BeatOutcome | "old" {
@@ -90,7 +91,7 @@ Deno.test("Fleet that stood still is behind from that very moment, if there are 
 
 Deno.test("Fleet ends grace early when others were there all the time", () => {
   const scene = new Scene({ ...OPTIONS, graceMs: 100_000 });
-  scene.fleet.restore({ agents: [], silences: [] }, scene.clock.now);
+  scene.fleet.restore({ agents: new RestoredAgents(), silences: [] }, scene.clock.now);
   scene.fleet.fallBehind();
   remote(scene, 1, { agoMs: 61_000 });
   scene.pass(1_000);

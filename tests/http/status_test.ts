@@ -13,6 +13,7 @@ import { Scene } from "../fleet/scene.ts";
 import { startApp } from "../support/app.ts";
 import { beat } from "../support/beat_client.ts";
 import { MemoryLog } from "../support/memory_log.ts";
+import { RestoredAgents } from "../../src/fleet/stored.ts";
 
 /** A service made of a real fleet and of parts whose state the test chooses. */
 class Bench {
@@ -119,7 +120,7 @@ Deno.test("Status tells of the guard, how many it holds and when it ends at the 
 Deno.test("Status tells of grace and warming while they last", () => {
   const scene = new Scene();
   const bench = new Bench(scene);
-  scene.fleet.restore({ agents: [], silences: [] }, scene.clock.now);
+  scene.fleet.restore({ agents: new RestoredAgents(), silences: [] }, scene.clock.now);
   assert.deepEqual([bench.summary().warming, bench.summary().grace_until], [true, bench.at(20_000)]);
   assert.equal(bench.status.readiness().warming, true);
   scene.pass(20_000);
