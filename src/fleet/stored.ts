@@ -53,8 +53,7 @@ export class RestoredAgents {
     for (const row of rows) {
       if (canonicalAddress(row.ip) !== row.ip) continue;
       const agent = restoredAgent(row, now);
-      agent.version = known(this.#versions, row.version, () => row.version);
-      const readApps = () => ({ text: row.apps, installed: parseInstalledApps(row.apps) });
+      agent.version = known(this.#versions, row.version, (version) => version);
       const { text, installed } = known(this.#apps, row.apps, readApps);
       agent.install(text, installed);
       this.agents.push(agent);
@@ -64,13 +63,17 @@ export class RestoredAgents {
   }
 }
 
+function readApps(text: string): { readonly text: string; readonly installed: InstalledApps } {
+  return { text, installed: parseInstalledApps(text) };
+}
+
 /** What there is for a text already, or what is made of it. */
-function known<T>(values: Map<string, T>, text: string, make: () => T): T {
+function known<T>(values: Map<string, T>, text: string, make: (text: string) => T): T {
   // Looking up texts of 16,384 characters or more takes V8 a look at all of the same length.
-  if (text.length > MAX_SHARED_LENGTH) return make();
+  if (text.length > MAX_SHARED_LENGTH) return make(text);
   let value = values.get(text);
   if (value === undefined) {
-    value = make();
+    value = make(text);
     values.set(text, value);
   }
   return value;
