@@ -1,3 +1,4 @@
+import type { Buffer } from "node:buffer";
 import { isObject } from "../apps/entries.ts";
 import { quoted } from "../quoted.ts";
 import { shapeFault } from "./json_shape.ts";
@@ -64,7 +65,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
  * Reads one message from the module queue and tells the dialect by the message alone. Never throws.
  * @param maxBytes the largest body that is parsed, bytes
  */
-export function parseRequest(content: Uint8Array, properties: RequestProperties, maxBytes: number): Parsed {
+export function parseRequest(content: Buffer, properties: RequestProperties, maxBytes: number): Parsed {
   if (content.length > maxBytes) {
     return unread(properties, `[413] the message has ${content.length} bytes, at most ${maxBytes} are read`);
   }
@@ -72,12 +73,22 @@ export function parseRequest(content: Uint8Array, properties: RequestProperties,
   if (fault !== undefined) return unread(properties, `[400] the message has ${fault}`);
   let message: unknown;
   try {
-    message = JSON.parse(utf8.decode(content));
+    message = JSON.parse(textOf(content));
   } catch {
     return unread(properties, "[400] the message must be JSON in UTF-8");
   }
   if (!isObject(message)) return unread(properties, `[400] the message must be a JSON object, ${quoted(message)} came`);
   return message.mqtype === "cast" ? readCast(message) : readCall(message, properties);
+}
+
+/**
+ * The text of a body. A Buffer reads a hundred bytes in a quarter of the time of a TextDecoder, but lets pass what is no
+ * UTF-8, with U+FFFD in its place, and keeps a byte order mark.
+ * @throws TypeError when it is not UTF-8
+ */
+function textOf(content: Buffer): string {
+  const text = content.toString();
+  return text.includes("\ufffd") || text.startsWith("\ufeff") ? utf8.decode(content) : text;
 }
 
 /** A message that nothing but its properties is known of; whoever names a reply queue speaks v0.3.3. */
@@ -111,16 +122,16 @@ function readCall(message: Record<string, unknown>, properties: RequestPropertie
 }
 
 function readCaller(parts: readonly string[], mqtype: unknown, properties: RequestProperties): Caller {
-  const address = addressOf(properties);
+  const { replyTo, correlationId } = addressOf(properties);
   const from = parts[0] ?? "";
   const mqkey = parts.join(".");
   const typeId = typeof mqtype === "string" && mqtype.startsWith("call.") ? mqtype.slice("call.".length) : undefined;
   // Five parts are one too many, but where nothing else says so, the last one is where the answer is awaited.
-  if (parts.length === 4 || (parts.length > 4 && typeId === undefined && address.replyTo === undefined)) {
-    return { dialect: "keyed", from, mqkey, callId: callId(parts.at(-1)), ...address };
+  if (parts.length === 4 || (parts.length > 4 && typeId === undefined && replyTo === undefined)) {
+    return { dialect: "keyed", from, mqkey, replyTo, callId: callId(parts.at(-1)), correlationId };
   }
-  if (typeId !== undefined) return { dialect: "seed", from, mqkey, callId: callId(typeId), ...address };
-  return { dialect: "v033", from, mqkey, callId: undefined, ...address };
+  const dialect = typeId === undefined ? "v033" : "seed";
+  return { dialect, from, mqkey, replyTo, callId: callId(typeId), correlationId };
 }
 
 function addressOf({ replyTo, correlationId }: RequestProperties): Pick<Caller, "replyTo" | "correlationId"> {

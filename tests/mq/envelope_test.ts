@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { Buffer } from "node:buffer";
 import { type Caller, frameReply, parseRequest } from "../../src/mq/envelope.ts";
 
 const MAX = 1024 * 1024;
-const encoder = new TextEncoder();
 
 function parse(message: unknown, properties = {}, maxBytes = MAX) {
-  return parseRequest(encoder.encode(JSON.stringify(message)), properties, maxBytes);
+  return parseRequest(Buffer.from(JSON.stringify(message)), properties, maxBytes);
 }
 
 Deno.test("parseRequest tells the three dialects apart by the message alone", () => {
@@ -53,8 +53,25 @@ Deno.test("parseRequest takes a cast whatever its reply_to", () => {
   assert.deepEqual(parsed, { kind: "cast", from: "supervisor", action: "x", params: { a: 1 } });
 });
 
+Deno.test("parseRequest refuses what is not UTF-8, and takes U+FFFD and a byte order mark for what they are", () => {
+  const call = (asset: Uint8Array) => [
+    ...[Buffer.from('{"mqkey":"a.heartbeat.x","mqtype":"call","mqbody":{"asset":"'), asset, Buffer.from('"}}')],
+  ];
+  const read = (parts: readonly Uint8Array[]) => parseRequest(Buffer.concat(parts), { replyTo: "q" }, MAX);
+  for (const bytes of [[0xff], [0xc3], [0xed, 0xa0, 0x80], [0xc0, 0xaf]]) {
+    const refused = read(call(Uint8Array.from(bytes)));
+    assert.ok(refused.kind === "refused" && refused.error === "[400] the message must be JSON in UTF-8");
+  }
+  for (const asset of ["\ufffd", "\u8cc7\u7522", "a"]) {
+    const parsed = read(call(Buffer.from(asset)));
+    assert.ok(parsed.kind === "call");
+    assert.deepEqual(parsed.params, { asset });
+  }
+  assert.equal(read([Buffer.from("\ufeff"), ...call(Buffer.from("a"))]).kind, "call");
+});
+
 Deno.test("parseRequest answers any bytes that name a reply queue and throws for none", () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), (content) => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }).map((bytes) => Buffer.from(bytes)), (content) => {
     const answered = parseRequest(content, { replyTo: "q" }, MAX);
     assert.ok(answered.kind === "refused" && answered.error.startsWith("[400] "));
     assert.equal(parseRequest(content, {}, MAX).kind, "ignored");
@@ -115,7 +132,7 @@ Deno.test("frameReply makes JSON of whatever the caller calls itself", () => {
 });
 
 Deno.test("parseRequest refuses JSON that nobody could parse in time, by its shape", () => {
-  const read = (text: string) => parseRequest(encoder.encode(text), { replyTo: "q" }, 4 * MAX);
+  const read = (text: string) => parseRequest(Buffer.from(text), { replyTo: "q" }, 4 * MAX);
   const call = (params: string) => read(`{"mqkey":"a.heartbeat.x","mqtype":"call","mqbody":${params}}`);
   const lists = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
   const rows: [string, string, RegExp][] = [
