@@ -1,6 +1,6 @@
 import type { Agent } from "./agent.ts";
 import { addressOrder, sorted } from "./order.ts";
-import { type AgentQuery, matches } from "./query.ts";
+import { type AgentQuery, matcher, select } from "./query.ts";
 
 /** How many rows are looked at between two places where a long job may be interrupted. */
 const ROWS_PER_STEP = 512;
@@ -46,7 +46,7 @@ export class AgentTable {
 
   /** The rows that match a query which names an address or an asset: a few. Newest beat first. */
   find(query: AgentQuery): Agent[] {
-    return this.#named(query).filter((agent) => matches(agent, query)).sort((a, b) => b.lastBeatMs - a.lastBeatMs);
+    return this.#named(query).filter(matcher(query)).sort((a, b) => b.lastBeatMs - a.lastBeatMs);
   }
 
   /**
@@ -58,9 +58,10 @@ export class AgentTable {
     const candidates = isNamed ? addressOrder(this.#named(query)) : this.inOrder();
     yield;
     const found: Agent[] = [];
-    for (const [i, agent] of candidates.entries()) {
-      if (matches(agent, query)) found.push(agent);
-      if (i % ROWS_PER_STEP === ROWS_PER_STEP - 1) yield;
+    const test = matcher(query);
+    for (let first = 0; first < candidates.length; first += ROWS_PER_STEP) {
+      select(candidates, { first, count: ROWS_PER_STEP }, { test, found });
+      yield;
     }
     return query.sort === undefined ? found : yield* sorted(found, query.sort);
   }
