@@ -33,7 +33,7 @@ export function storedAgent(agent: Agent, told: { readonly state: Told; readonly
     version: told.version,
     apps: agent.appsText,
     online: told.state !== "offline",
-    ...(told.state === "nothing" ? { untold: true } : {}),
+    untold: told.state === "nothing",
     lastSeenMs: agent.lastSeenMs,
     sinceMs: agent.sinceMs,
   };

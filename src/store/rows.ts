@@ -42,12 +42,11 @@ export function packAgents(agents: readonly StoredAgent[]): PackedAgents {
     if (isShort) known.set(text, shared.length);
     return shared.push(text) - 1;
   };
-  let names = "";
+  const names: string[] = [];
   let place = 0;
   let number = 0;
   for (const agent of agents) {
-    names += agent.ip;
-    names += agent.asset;
+    names.push(agent.ip, agent.asset);
     places[place++] = agent.ip.length;
     places[place++] = agent.asset.length;
     places[place++] = placeOf(agent.version);
@@ -56,7 +55,7 @@ export function packAgents(agents: readonly StoredAgent[]): PackedAgents {
     numbers[number++] = agent.sinceMs;
     numbers[number++] = agent.untold ? UNTOLD : agent.online ? 1 : 0;
   }
-  return { count: agents.length, names, places, numbers, shared };
+  return { count: agents.length, names: names.join(""), places, numbers, shared };
 }
 
 /** The agents of a pack, in its order. */
