@@ -2,6 +2,7 @@ import { type Clock, instant } from "./clock.ts";
 import type { Agent, Instant } from "./fleet/agent.ts";
 import { auditEvent, type EventKind, type FleetEvent, isTold, serviceEvent } from "./fleet/events.ts";
 import type { Fleet } from "./fleet/fleet.ts";
+import { PORTION_MS } from "./fleet/liveness.ts";
 import type { EndedSilence, StoredSilence } from "./fleet/silences.ts";
 import type { StoredAgent } from "./fleet/stored.ts";
 import type { Logger } from "./log.ts";
@@ -98,6 +99,10 @@ const GUARD_OFF =
 export class Recorder {
   readonly #options: RecorderOptions;
   #timer: ReturnType<typeof setInterval> | undefined;
+  /** The next look at a fleet in which very many agents are overdue at once. */
+  #next: ReturnType<typeof setTimeout> | undefined;
+  /** What is still to be logged of such a fleet, by the message. */
+  readonly #lines = new Map<string, { count: number; readonly named: string[] }>();
   #serviceEvents: FleetEvent[] = [];
   #catalogs: CatalogRecord[] = [];
   #last: Promise<void> = Promise.resolve();
@@ -119,6 +124,8 @@ export class Recorder {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     this.#collect();
+    clearTimeout(this.#next);
+    this.#logLines();
     await this.#last;
   }
 
@@ -149,7 +156,9 @@ export class Recorder {
   #collect(): void {
     const { fleet } = this.#options;
     const now = this.#now();
+    clearTimeout(this.#next);
     fleet.advance(now);
+    if (fleet.isBusy) this.#next = setTimeout(() => this.#collect(), PORTION_MS);
     this.#judgedUntilMs = now.monotonic;
     const { agents, forgotten, events: fleetEvents, silences, ended } = fleet.takeChanges();
     const events = [...fleetEvents, ...this.#serviceEvents];
@@ -157,10 +166,10 @@ export class Recorder {
     this.#serviceEvents = [];
     this.#catalogs = [];
     this.#checkInterval();
-    const changes = agents.length + forgotten.length + events.length + catalogs.length;
-    if (changes === 0 && silences === undefined) return;
     this.#observe(events, now);
     this.#report(events);
+    const changes = agents.length + forgotten.length + events.length + catalogs.length;
+    if (changes === 0 && silences === undefined) return;
     for (const silence of ended) this.#reportEnd(silence);
     const stored = this.#store({ agents, forgotten, events, catalogs, silences });
     // One after the other, so that events are told in the order in which they happened.
@@ -204,16 +213,29 @@ export class Recorder {
 
   #report(events: readonly FleetEvent[]): void {
     for (const { about, message } of AGENT_LINES) {
-      const chosen = events.filter(about);
-      if (chosen.length === 0) continue;
-      const named = chosen.slice(0, NAMED_AGENTS).map(nameOf).join(", ");
-      const agents = chosen.length > NAMED_AGENTS ? `${named} ...` : named;
-      this.#options.log.info(message, { count: chosen.length, agents });
+      for (const event of events) if (about(event)) this.#count(message, event);
     }
+    // One line about all of them, however many portions they come in.
+    if (!this.#options.fleet.isBusy) this.#logLines();
     for (const { kind, details } of events) {
       if (kind === "guardOn") this.#options.log.warn(GUARD_ON, { ...details });
       if (kind === "guardOff") this.#options.log.warn(GUARD_OFF, { ...details });
     }
+  }
+
+  #count(message: string, event: FleetEvent): void {
+    const line = this.#lines.get(message) ?? { count: 0, named: [] };
+    this.#lines.set(message, line);
+    line.count++;
+    if (line.named.length <= NAMED_AGENTS) line.named.push(nameOf(event));
+  }
+
+  #logLines(): void {
+    for (const [message, { count, named }] of this.#lines) {
+      const agents = named.slice(0, NAMED_AGENTS).join(", ");
+      this.#options.log.info(message, { count, agents: count > NAMED_AGENTS ? `${agents} ...` : agents });
+    }
+    this.#lines.clear();
   }
 
   #reportEnd({ silence, agents, offline }: EndedSilence): void {

@@ -204,6 +204,11 @@ export class Fleet {
     this.#forgetOlder(this.#options.retentionMs, "retention");
   }
 
+  /** Whether so many agents are overdue at once that not all are decided on yet; `advance` goes on after PORTION_MS. */
+  get isBusy(): boolean {
+    return this.#liveness.isBusy;
+  }
+
   /** What has changed since this was called the last time: what is to be stored and told. */
   takeChanges(): FleetChanges {
     return this.#changes.take();

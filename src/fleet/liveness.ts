@@ -47,6 +47,11 @@ export interface LivenessStatus {
   readonly guardEndsByMs: number | undefined;
 }
 
+/** How many agents leave their queue for being overdue at once: some 10 ms of work with all that follows. */
+const PORTION = 2_000;
+/** How long the next ones wait after that, so that beats and calls are served in between, ms. */
+export const PORTION_MS = 5;
+
 /** How often queues are sorted at most, ms: as late as agents may be called offline. */
 const SORT_MS = 1_000;
 
@@ -78,6 +83,9 @@ export class Liveness {
   /** Whether there are agents at a place in a queue that is not theirs. */
   #isUnsorted = false;
   #sortedMs = -Infinity;
+  /** How many more overdue agents are decided on in this portion, and since when. */
+  #portion = PORTION;
+  #portionSinceMs = -Infinity;
 
   constructor(options: LivenessOptions, listener: LivenessListener, random: () => number = Math.random) {
     this.#options = options;
@@ -167,8 +175,17 @@ export class Liveness {
     return true;
   }
 
-  /** Brings every state up to this moment. */
+  /** Whether there are overdue agents that are still to be decided on, {@link PORTION_MS} after those before. */
+  get isBusy(): boolean {
+    return this.#portion === 0;
+  }
+
+  /** Brings every state up to this moment; where very many agents are overdue at once, of the first ones. */
   advance(now: Instant): void {
+    if (now.monotonic - this.#portionSinceMs >= PORTION_MS) {
+      this.#portionSinceMs = now.monotonic;
+      this.#portion = PORTION;
+    }
     this.#grace.look(now);
     if (!this.#grace.isBehind && now.monotonic - this.#sortedMs >= SORT_MS) this.#sort(now);
     this.#age(now);
@@ -211,8 +228,10 @@ export class Liveness {
     if (this.#held.size === 0 || this.#grace.holds(now)) return;
     const guarded = audible(this.#held) > 0 && this.#guarded(now);
     if (guarded && this.#held.silenced === 0) return;
-    for (const agent of this.#held.toArray()) {
+    for (let agent = this.#held.head, next; agent !== undefined && this.#portion > 0; agent = next) {
+      next = agent.next;
       if (guarded && !agent.silenced) continue;
+      this.#portion--;
       this.#held.remove(agent);
       this.#goOffline(agent, this.#grace.mercyUntilMs);
     }
@@ -221,6 +240,8 @@ export class Liveness {
   #decideOverdue(now: Instant): void {
     const due = now.monotonic - this.#options.timeoutMs;
     for (let agent = this.#quiet.head; agent !== undefined && agent.lastBeatMs <= due; agent = this.#quiet.head) {
+      if (this.#portion === 0) return;
+      this.#portion--;
       const held = this.#grace.holds(now) || (!agent.silenced && this.#guarded(now));
       this.#quiet.remove(agent);
       if (held) this.#hold(agent);

@@ -108,7 +108,8 @@ export class Pending {
 
   get rows(): number {
     const silences = this.silences === undefined ? 0 : this.silences.length + 1;
-    return this.agents.size + this.forgotten.size + this.events.length + this.sent.size + this.catalogs.length + silences;
+    return this.agents.size + this.forgotten.size + this.events.length + this.sent.size + this.catalogs.length +
+      silences;
   }
 
   /** Tells everybody who waits, once. */
