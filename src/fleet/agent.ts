@@ -1,5 +1,5 @@
 import { addressRank } from "./address.ts";
-import type { Beat, InstalledApps } from "./beat.ts";
+import type { InstalledApps } from "./beat.ts";
 import type { Oddities } from "./identity.ts";
 import type { Silence } from "./silences.ts";
 
@@ -76,11 +76,10 @@ export class Agent {
     return this.appsText.length + (this.appsText === this.appsJson ? 0 : this.appsJson.length);
   }
 
-  /** Takes over what a beat says, except for the asset, which the fleet indexes, and the app map, which it measures. */
-  update(beat: Beat, now: Instant): void {
+  /** It has beaten at this moment. */
+  beatAt(now: Instant): void {
     this.lastBeatMs = now.monotonic;
     this.lastSeenMs = now.wall;
-    if (beat.version !== this.version) this.version = beat.version;
   }
 
   /** It has come online, or gone offline, at this moment. */

@@ -10,6 +10,7 @@ import { Liveness, type LivenessOptions, type LivenessStatus } from "./liveness.
 import { News } from "./news.ts";
 import type { AgentQuery } from "./query.ts";
 import { type ForgottenRow, isNewer, OwnBeats, type RemoteBeat } from "./sharing.ts";
+import { Shared } from "./shared.ts";
 import { type EndedSilence, type NewSilence, type Silence, Silences, type StoredSilence } from "./silences.ts";
 import { type RestoredAgents, type StoredAgent, storedAgent } from "./stored.ts";
 import { AgentTable } from "./table.ts";
@@ -66,6 +67,7 @@ export class Fleet {
   #now: Instant = { monotonic: 0, wall: 0 };
   readonly #interval = new BeatInterval();
   readonly #appMaps = new AppMaps();
+  readonly #versions = new Shared((version) => version);
   #warmingUntilMs = -Infinity;
   /** Counters since the start. */
   readonly stats = { evicted: 0, foreign: 0, conflicts: 0 };
@@ -405,7 +407,8 @@ export class Fleet {
   }
 
   #updated(agent: Agent, beat: Beat, now: Instant): void {
-    agent.update(beat, now);
+    agent.beatAt(now);
+    if (beat.version !== agent.version) agent.version = this.#versions.of(beat.version);
     if (beat.apps !== agent.appsText) this.#appMaps.install(agent, beat.apps, this.#options.maxAppsLength);
     this.#changes.touch(agent);
   }

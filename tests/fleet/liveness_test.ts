@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import type { AgentState } from "../../src/fleet/agent.ts";
+import { PORTION_MS } from "../../src/fleet/liveness.ts";
 import type { StoredAgent } from "../../src/fleet/stored.ts";
+import { Fleet } from "../../src/fleet/fleet.ts";
+import { FakeClock } from "../support/fake_clock.ts";
+import { fleetOptions } from "../support/fleet_options.ts";
 import { address, OPTIONS, Scene } from "./scene.ts";
 
 const { timeoutMs, graceMs } = OPTIONS;
@@ -294,4 +298,28 @@ Deno.test("Fleet gives grace at most once per timeout", () => {
     scene.pass(3_000);
     assert.equal(scene.state(0), expected, `the second stall came ${until} ms after the first`);
   }
+});
+
+Deno.test("Fleet calls very many overdue agents offline in portions, each at the time when it was due", () => {
+  const agents = 5_000;
+  const fleet = new Fleet(fleetOptions({ timeoutMs }));
+  const clock = new FakeClock();
+  for (let i = 0; i < agents; i++) {
+    fleet.beat({ ip: `10.1.${i >> 8}.${i & 255}`, asset: "", version: "", apps: "" }, clock.now);
+  }
+  fleet.takeChanges();
+  const dueMs = clock.wall() + timeoutMs;
+  clock.advance(timeoutMs);
+  const offline: number[] = [];
+  const look = () => offline.push(fleet.counts(clock.now).offline);
+  look();
+  // Others who ask at the same moment do not add to the work.
+  look();
+  while (fleet.isBusy) {
+    clock.advance(PORTION_MS);
+    look();
+  }
+  assert.deepEqual(offline, [2_000, 2_000, 4_000, 5_000]);
+  const events = fleet.takeChanges().events;
+  assert.deepEqual([events.length, ...new Set(events.map(({ atMs }) => atMs))], [agents, dueMs]);
 });
