@@ -40,6 +40,8 @@ export interface PacedJob {
   readonly connections: number;
   readonly perSecond: number;
   readonly durationMs: number;
+  /** Agents beat in the order of their numbers, from this one on; all over the fleet by default. */
+  readonly from?: number;
 }
 
 /** What a burst of beats took. */
@@ -216,9 +218,10 @@ async function keptConnection(
   }
 }
 
-async function paced({ port, agents, connections, perSecond, durationMs }: PacedJob): Promise<PacedResult> {
+async function paced({ port, agents, connections, perSecond, durationMs, from }: PacedJob): Promise<PacedResult> {
   const all = await inSteps(connections, () => Connection.open(port));
   const idle = [...all];
+  const agentAt = (beat: number) => (from === undefined ? beat * 7919 : from + beat) % agents;
   const results: [number, number][] = [];
   const onTheWay = new Set<Promise<void>>();
   const started = performance.now();
@@ -229,7 +232,7 @@ async function paced({ port, agents, connections, perSecond, durationMs }: Paced
         idle.unshift(connection);
         break;
       }
-      const beat = timed(connection, call((sent++ * 7919) % agents)).then((result) => {
+      const beat = timed(connection, call(agentAt(sent++))).then((result) => {
         results.push(result);
         idle.push(connection);
         onTheWay.delete(beat);

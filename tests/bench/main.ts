@@ -7,6 +7,7 @@ import { callFigures } from "./calls.ts";
 import { clusterFigures } from "./cluster.ts";
 import { expiryFigures } from "./expiry.ts";
 import { meets, table } from "./figure.ts";
+import { growthFigures } from "./growth.ts";
 import { listFigures } from "./lists.ts";
 import { memoryFigures } from "./memory.ts";
 import { millionFigures } from "./million.ts";
@@ -17,6 +18,7 @@ import { startFigures } from "./start.ts";
 
 const BENCHES = {
   beats: beatFigures,
+  growth: growthFigures,
   calls: callFigures,
   lists: listFigures,
   page: pageFigures,
