@@ -248,7 +248,7 @@ build_binary() {
   temp_dir "$TOOLCHAIN"
   local dir=$TEMP_DIR excluded=()
   write_build_info
-  exclude_test_packages
+  exclude_unused
   quietly "compiling with Deno $(deno_version "$DENO"), $ORIGIN" \
     compile "$dir/$NAME" "${excluded[@]}" || die "the build failed"
   env -i "$dir/$NAME" version >"$dir/version" 2>&1 || {
@@ -280,10 +280,11 @@ write_build_info() {
   printf '{ "version": "%s", "commit": "%s", "runtime": "%s" }\n' "$version" "$commit" "$ORIGIN" >"$ROOT/dist/build.json"
 }
 
-# `deno compile` embeds every npm package of the lock file. Sets `excluded` to leave out those that the program does
-# not reach: the packages of the tests.
-exclude_test_packages() {
-  local package folder
+# `deno compile` embeds every npm package of the lock file, whole, and the executable is read into memory at every start.
+# Sets `excluded` to leave out packages that the program does not reach, those of the tests, and of the others what is
+# there for people and compilers: half of what is left.
+exclude_unused() {
+  local sign package folder file
   quietly "fetching the npm packages of deno.lock" list_modules "$dir/modules.json" ||
     die "the dependencies of src/main.ts could not be resolved"
   "$DENO" eval --no-config '
@@ -291,11 +292,18 @@ exclude_test_packages() {
     const reached = new Set(modules.map((module) => module.npmPackage));
     for (const id of reached) npmPackages[id]?.dependencies.forEach((dependency) => reached.add(dependency));
     for (const [id, { name, version }] of Object.entries(npmPackages)) {
-      if (!reached.has(id)) console.log(name + "/" + version);
-    }' "$dir/modules.json" >"$dir/unreached"
-  while read -r package; do
-    for folder in "$DENO_DIR"/npm/*/"$package"; do excluded+=(--exclude "$folder"); done
-  done <"$dir/unreached"
+      console.log(reached.has(id) ? "+" : "-", name + "/" + version);
+    }' "$dir/modules.json" >"$dir/packages"
+  while read -r sign package; do
+    for folder in "$DENO_DIR"/npm/*/"$package"; do
+      if [ "$sign" = - ]; then
+        excluded+=(--exclude "$folder")
+      elif [ -d "$folder" ]; then
+        while read -r file; do excluded+=(--exclude "$file"); done < <(find "$folder" -type d -name test -prune -print -o \
+          -type f \( -name '*.ts' -o -name '*.cts' -o -name '*.mts' -o -name '*.map' -o -name '*.md' \) -print)
+      fi
+    done
+  done <"$dir/packages"
 }
 
 list_modules() { cd "$ROOT" && "$DENO" info --json src/main.ts >"$1"; }
