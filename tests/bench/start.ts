@@ -25,6 +25,8 @@ export interface Start {
   /** CPU time of the process until both, ms. */
   readonly cpuMs: number;
   readonly bytes: number;
+  /** How many agents came back. */
+  readonly agents: number;
 }
 
 /** What a start is measured with. */
@@ -68,6 +70,8 @@ function figure(
   starts: readonly Start[],
   { bareMs, target }: { bareMs: number } & Pick<Figure, "target">,
 ): Figure {
+  const missing = starts.find((start) => start.agents !== agents);
+  if (missing !== undefined) throw new Error(`${missing.agents} agents came back, ${agents} were stored`);
   const of = (value: (start: Start) => number) => median(starts.map(value));
   const ms = starts.map(({ beatMs, readyMs }) => Math.max(beatMs, readyMs));
   return {
@@ -115,7 +119,9 @@ export async function measureStart(
       untilIt(() => answersBeat(beatPort)).then(sinceStart),
       untilIt(() => isReady(httpPort)).then(sinceStart),
     ]);
-    return { beatMs, readyMs, cpuMs: 1000 * await cpuSeconds(process.pid), bytes: await residentBytes(process.pid) };
+    const [cpuMs, bytes] = [1000 * await cpuSeconds(process.pid), await residentBytes(process.pid)];
+    const [, remembered] = await process.wrote(/agents: (\d+) remembered/);
+    return { beatMs, readyMs, cpuMs, bytes, agents: Number(remembered) };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
