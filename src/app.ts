@@ -319,8 +319,7 @@ export async function startApp(settings: Settings, surroundings: AppSurroundings
       },
       reload(next: Settings) {
         current = reload({ before: current, next }, { log, fleet, catalog, operations });
-        workers?.reconfigure();
-        if (catalog instanceof LocalCatalog) void workers?.replicate(catalog.current);
+        workers?.reloaded();
         if (access.reconfigure(accessSettings(current))) stream.disconnect();
         void renewCertificate(current, { beats, log });
       },

@@ -34,7 +34,10 @@ export interface KeeperOptions {
   readonly emptyShare: number;
   /** Asks supervisor for its catalog, at once. */
   readonly ask: () => Promise<unknown>;
-  /** Has other threads answer from a catalog that is about to be in force; undefined where there are none. */
+  /**
+   * Has other threads answer from a catalog that is about to be in force; undefined where there are none.
+   * @throws when that cannot be; then the former one stays in force
+   */
   readonly replicate?: (catalog: Catalog) => Promise<void> | undefined;
 }
 
@@ -199,8 +202,9 @@ export class SupervisorCatalog implements CatalogUpdates {
       this.#tell(this.#told?.body ?? await this.#slices.run(catalogBody(former)), { origin, atMs });
       return { result: "unchanged", ...summary };
     }
-    this.#tell(await this.#slices.run(catalogBody(catalog)), { origin, atMs });
+    const body = await this.#slices.run(catalogBody(catalog));
     await this.#options.replicate?.(catalog);
+    this.#tell(body, { origin, atMs });
     this.#current = catalog;
     const { apps, agents } = summary;
     const changed = former === undefined ? agents : await this.#slices.run(changedAgents(former, catalog));

@@ -15,6 +15,7 @@ import { pageFigures } from "./page.ts";
 import { RUNTIME } from "./rounds.ts";
 import { sqliteFigures } from "./sqlite.ts";
 import { startFigures } from "./start.ts";
+import { workerFigures } from "./workers.ts";
 
 const BENCHES = {
   beats: beatFigures,
@@ -28,6 +29,7 @@ const BENCHES = {
   start: startFigures,
   sqlite: sqliteFigures,
   cluster: clusterFigures,
+  workers: workerFigures,
 };
 
 async function machine(): Promise<string> {

@@ -77,7 +77,7 @@ for (const workers of WORKERS) {
     assert.equal(fleet.stats.foreign, 1);
     test.fleet.refusesForeign = false;
     fleet.reconfigure(fleetOptions({ addressCheck: "warn" }));
-    test.workers?.reconfigure();
+    test.workers?.reloaded();
     assert.equal(await told(test, "10.0.0.1"), '{"data":{}}');
   });
 

@@ -128,7 +128,7 @@ export class BeatWorkers implements BeatPort {
     const { catalog } = this.#surroundings;
     if (catalog.current !== undefined) await this.replicate(catalog.current);
     this.#server = this.#reserved();
-    this.reconfigure();
+    this.#replicateLimits();
     const started = await Promise.allSettled(this.#workers.map((worker) => worker.start()));
     const failed = started.find(({ status }) => status === "rejected");
     if (failed?.status === "rejected") {
@@ -136,20 +136,24 @@ export class BeatWorkers implements BeatPort {
       throw failed.reason;
     }
     this.#knocks = new Knocks(this.#fleet, { address: this.address, workers: this.#workers.length });
-    this.#timer = setInterval(() => this.reconfigure(), REPLICATE_MS);
+    this.#timer = setInterval(() => this.#replicateLimits(), REPLICATE_MS);
   }
 
-  /** Tells the workers what there is room for and whom the fleet refuses, as after a reload of the configuration. */
-  reconfigure(): void {
-    const { fleet } = this.#surroundings;
-    this.#fleet.room = fleet.room;
-    this.#fleet.refusesForeign = fleet.refusesForeign;
+  /** Has the workers follow what a reload of the configuration has changed in the fleet and in a catalog of its own. */
+  reloaded(): void {
+    this.#replicateLimits();
+    const { current } = this.#surroundings.catalog;
+    if (current !== undefined) this.replicate(current).catch((cause) => this.#notTaken(cause));
   }
 
-  /** Has the workers answer from another catalog. Resolves when they do; one that hangs is not waited for. Never rejects. */
+  /**
+   * Has the workers answer from another catalog. Resolves when they do; one that hangs is not waited for.
+   * @throws when there is no memory for it; then they answer from the former one
+   */
   replicate(catalog: Catalog): Promise<void> {
-    this.#replicating = this.#replicating.then(() => this.#replicate(catalog));
-    return this.#replicating;
+    const replicated = this.#replicating.then(() => this.#replicate(catalog));
+    this.#replicating = replicated.catch(() => {});
+    return replicated;
   }
 
   async #replicate(catalog: Catalog): Promise<void> {
@@ -160,7 +164,7 @@ export class BeatWorkers implements BeatPort {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<void>((resolve) =>
       timer = setTimeout(() => {
-        this.#faults.error("beat_catalog", "beat port: a worker does not take the catalog that is in force");
+        this.#notTaken(`no answer within ${CATALOG_PATIENCE_MS / 1000} s`);
         resolve();
       }, CATALOG_PATIENCE_MS)
     );
@@ -224,6 +228,19 @@ export class BeatWorkers implements BeatPort {
     this.#inbox.finish();
   }
 
+  #notTaken(cause: unknown): void {
+    this.#faults.error("beat_catalog", "beat port: a worker does not take the catalog that is in force: {cause}", {
+      cause,
+    });
+  }
+
+  /** Tells the workers what there is room for and whom the fleet refuses. */
+  #replicateLimits(): void {
+    const { fleet } = this.#surroundings;
+    this.#fleet.room = fleet.room;
+    this.#fleet.refusesForeign = fleet.refusesForeign;
+  }
+
   /** Finds out whether the ports are free, and which ones: where several threads listen, that one is taken does not show. */
   #reserved(): WorkerServerOptions {
     const { hostname, port, tls, requestTimeoutMs, idleTimeoutMs, maxMessageBytes, allow, proxies } = this.#options;
@@ -255,7 +272,7 @@ export class BeatWorkers implements BeatPort {
       beats: (batch, done) => this.#inbox.add(batch, done),
       took: (worker, beats) => {
         // Before they are counted as taken: there must never seem to be more room than there is.
-        this.reconfigure();
+        this.#replicateLimits();
         this.#fleet.took(worker, beats);
       },
       fault: (kind, message, properties) => this.#faults.warn(kind, message, properties),
