@@ -235,6 +235,9 @@ export async function startApp(settings: Settings, surroundings: AppSurroundings
     const service = new HeartbeatService({ fleet, catalog, clock });
     const beats: BeatPort = workers ??
       new BeatServer(service, new FaultLog(log, () => clock.monotonic()), beatOptions);
+    const descriptors = new DescriptorCheck(settings["thrift.maxConnections"], () => beats.stats.connections.open);
+    const tellShortage = (shortage: string) => log.warn("beat port: {shortage}", { shortage });
+    if (workers !== undefined) descriptors.now(tellShortage);
     await beats.listen();
     lifecycle.push("beat port", () => beats.stop(DRAIN_MS));
     lifecycle.push("calls", () => broker.stopConsuming());
@@ -274,7 +277,6 @@ export async function startApp(settings: Settings, surroundings: AppSurroundings
       ...metricsRoutes(metrics),
       ...pageRoutes(),
     ];
-    const descriptors = new DescriptorCheck(settings["thrift.maxConnections"], () => beats.stats.connections.open);
     metrics.start({ ...{ status, fleet, beats, broker, events, store, registrar, routes, descriptors } });
     lifecycle.push("metrics", () => metrics.stop());
     http.start({ routes, loginPage });
@@ -295,7 +297,7 @@ export async function startApp(settings: Settings, surroundings: AppSurroundings
     }
     if (workers !== undefined) log.info("beats are taken by {workers} workers", { workers: countWorkers });
     log.info(`beats on ${beatAddress.hostname}:${beatAddress.port}`);
-    descriptors.start((shortage) => log.warn("beat port: {shortage}", { shortage }));
+    if (workers === undefined) descriptors.start(tellShortage);
     lifecycle.push("search for descriptors", () => descriptors.stop());
     return {
       ...{

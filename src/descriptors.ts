@@ -22,8 +22,7 @@ const FILES_AT_ONCE = 512;
  * @returns undefined when it may; else what is missing and what to change
  */
 export function descriptorShortage(maxConnections: number): string | undefined {
-  const search = new DescriptorCheck(maxConnections, () => 0).steps();
-  for (let step = search.next();; step = search.next()) if (step.done) return step.value;
+  return toEnd(new DescriptorCheck(maxConnections, () => 0).steps());
 }
 
 /**
@@ -59,11 +58,23 @@ export class DescriptorCheck {
     this.#timer = setTimeout(() => this.#search(tell), delayMs);
   }
 
+  /**
+   * Looks at once; for where other threads will accept connections, which would lack the files that the search holds.
+   * @param tell as {@link start}'s
+   */
+  now(tell: (shortage: string) => void): void {
+    this.#found(toEnd(this.steps()), tell);
+  }
+
+  #found(shortage: string | undefined, tell: (shortage: string) => void): void {
+    this.#shortage = shortage;
+    if (shortage !== undefined) tell(shortage);
+  }
+
   #search(tell: (shortage: string) => void): void {
-    this.#done = new Slices().run(this.steps()).then((shortage) => {
-      this.#shortage = shortage;
-      if (shortage !== undefined) tell(shortage);
-    }).catch((cause) => tell(`how many files this process may open could not be found out: ${errorText(cause)}`));
+    this.#done = new Slices().run(this.steps()).then((shortage) => this.#found(shortage, tell)).catch((cause) =>
+      tell(`how many files this process may open could not be found out: ${errorText(cause)}`)
+    );
   }
 
   /** Ends the search and gives back its files. */
@@ -91,6 +102,11 @@ export class DescriptorCheck {
     return `this process may open only ${possible} more files, thrift.maxConnections = ${this.#maxConnections} needs ` +
       `${needed}: raise the limit (ulimit -n; the systemd unit sets LimitNOFILE=65536), or lower thrift.maxConnections`;
   }
+}
+
+/** What a search finds that nothing interrupts. */
+function toEnd(search: Generator<void, string | undefined, void>): string | undefined {
+  for (let step = search.next();; step = search.next()) if (step.done) return step.value;
 }
 
 /** @returns false when there was no descriptor left */

@@ -24,6 +24,17 @@ Deno.test("DescriptorCheck counts the connections that there are as found", () =
   assert.deepEqual(search.next(), { value: undefined, done: true });
 });
 
+Deno.test("DescriptorCheck tells at once what is missing where it must not wait, and nothing where there is enough", () => {
+  const told: string[] = [];
+  const enough = new DescriptorCheck(1, () => 0);
+  enough.now((shortage) => told.push(shortage));
+  assert.deepEqual([told, enough.isShort], [[], false]);
+  const short = new DescriptorCheck(TOO_MANY, () => 0);
+  short.now((shortage) => told.push(shortage));
+  assert.match(told[0] ?? "", /may open only \d+ more files/);
+  assert.equal(short.isShort, true);
+});
+
 Deno.test("DescriptorCheck that is stopped gives back its files and tells nothing", async () => {
   const before = openFiles();
   const check = new DescriptorCheck(TOO_MANY, () => 0);
