@@ -124,10 +124,10 @@ export async function startApp(settings: Settings, surroundings: AppSurroundings
     lifecycle.push("stream", () => stream.close());
 
     const fleet = new Fleet(fleetOptions(settings));
-    opening.onRebuilt = () => {
+    opening.whenRebuilt(() => {
       fleet.touchAll();
       if (catalog instanceof SupervisorCatalog) catalog.restate();
-    };
+    });
     const { store, memory } = await opening.done;
     lifecycle.push("store", () => store.close());
     fleet.restore(memory, now());

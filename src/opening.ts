@@ -19,19 +19,20 @@ export class Opening {
    * @throws {StoreFault} naming the process that uses the folder already
    */
   readonly done: Promise<{ readonly store: Store; readonly memory: Memory<RestoredAgents> }>;
-  /** Called when all agents and the catalog in force are to be written again; see StoreOptions. */
-  onRebuilt: () => void = () => {};
+  // Apart from the rest: the store keeps it, and must not keep all that it remembered with it.
+  readonly #rebuilt = { tell: () => {} };
 
   constructor(settings: Settings, { log, clock }: { readonly log: Logger; readonly clock: Clock }) {
     this.instance = instanceName(settings);
     this.run = `${this.instance}.${crypto.randomUUID().slice(0, 8)}`;
+    const rebuilt = this.#rebuilt;
     const options = {
       dir: settings["data.dir"],
       log,
       clock,
       instance: this.run,
       eventRetentionMs: settings["events.retention"],
-      onRebuilt: () => this.onRebuilt(),
+      onRebuilt: () => rebuilt.tell(),
     };
     this.done = Store.openTaking(options, {
       begin: () => new RestoredAgents(),
@@ -39,5 +40,9 @@ export class Opening {
     });
     // Whoever waits for it is told.
     this.done.catch(() => {});
+  }
+  /** Says what is called when all agents and the catalog in force are to be written again; see StoreOptions. */
+  whenRebuilt(tell: () => void): void {
+    this.#rebuilt.tell = tell;
   }
 }

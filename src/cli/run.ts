@@ -37,10 +37,7 @@ export async function run({ config }: Invocation, surroundings: Surroundings): P
   // From the first moment on: without a listener the signal would end the process.
   onReload(() => manager.reloading(reload));
   try {
-    const surroundings = { log, clock: systemClock };
-    const opening = new Opening(settings, surroundings);
-    const { startApp } = await import("../app.ts");
-    app = await startApp(settings, { ...surroundings, opening });
+    app = await start(settings, log);
     if (isDue) reload();
     const { pulse, status } = app;
     manager.ready({ pulse, summary: () => status.summary() });
@@ -57,6 +54,13 @@ export async function run({ config }: Invocation, surroundings: Surroundings): P
     await manager.close();
     closeLog();
   }
+}
+
+/** In a function of its own, so that what was remembered is not kept for as long as the service runs. */
+async function start(settings: Settings, log: Logger): Promise<App> {
+  const opening = new Opening(settings, { log, clock: systemClock });
+  const { startApp } = await import("../app.ts");
+  return await startApp(settings, { log, clock: systemClock, opening });
 }
 
 /** The configuration as it is now; undefined, and everything stays as it was, when it cannot be used. */

@@ -1,4 +1,4 @@
-/** How many values are kept: most fleets have a few versions and app maps in common. */
+/** How many values are kept by default: most fleets have a few versions and app maps in common. */
 const MAX_KEPT = 1_000;
 /** Longer texts are not looked up, characters: forged ones would take memory, and V8 takes long to look up very long ones. */
 const MAX_LENGTH = 2_048;
@@ -7,9 +7,11 @@ const MAX_LENGTH = 2_048;
 export class Shared<T> {
   readonly #values = new Map<string, T>();
   readonly #make: (text: string) => T;
+  readonly #maxKept: number;
 
-  constructor(make: (text: string) => T) {
+  constructor(make: (text: string) => T, maxKept = MAX_KEPT) {
     this.#make = make;
+    this.#maxKept = maxKept;
   }
 
   /** The value of a text. */
@@ -18,7 +20,7 @@ export class Shared<T> {
     let value = this.#values.get(text);
     if (value === undefined) {
       value = this.#make(text);
-      if (this.#values.size >= MAX_KEPT) this.#values.clear();
+      if (this.#values.size >= this.#maxKept) this.#values.clear();
       this.#values.set(text, value);
     }
     return value;

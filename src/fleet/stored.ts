@@ -1,10 +1,8 @@
 import { canonicalAddress } from "./address.ts";
 import { Agent, type Instant } from "./agent.ts";
-import { type InstalledApps, parseInstalledApps } from "./beat.ts";
+import { parseInstalledApps } from "./beat.ts";
 import type { Told } from "./news.ts";
-
-/** The longest text that is looked up among those that were read before, characters. */
-const MAX_SHARED_LENGTH = 8_192;
+import { Shared } from "./shared.ts";
 
 /** A row as it is stored, and as it comes back after a restart. */
 export interface StoredAgent {
@@ -44,39 +42,23 @@ export class RestoredAgents {
   readonly agents: Agent[] = [];
   /** Those of which others have not been told yet. */
   readonly untold: Agent[] = [];
-  readonly #versions = new Map<string, string>();
+  readonly #versions = new Shared((version) => version, Infinity);
   // Many agents have the same apps; to read each of 100,000 maps took 0.25 s of a start of 1.3 s.
-  readonly #apps = new Map<string, { readonly text: string; readonly installed: InstalledApps }>();
+  readonly #apps = new Shared((text) => ({ text, installed: parseInstalledApps(text) }), Infinity);
 
   /** Takes more rows; those with an address that is none are left out: they would spoil every list. */
   add(rows: Iterable<StoredAgent>, now: Instant): this {
     for (const row of rows) {
       if (canonicalAddress(row.ip) !== row.ip) continue;
       const agent = restoredAgent(row, now);
-      agent.version = known(this.#versions, row.version, (version) => version);
-      const { text, installed } = known(this.#apps, row.apps, readApps);
+      agent.version = this.#versions.of(row.version);
+      const { text, installed } = this.#apps.of(row.apps);
       agent.install(text, installed);
       this.agents.push(agent);
       if (row.untold) this.untold.push(agent);
     }
     return this;
   }
-}
-
-function readApps(text: string): { readonly text: string; readonly installed: InstalledApps } {
-  return { text, installed: parseInstalledApps(text) };
-}
-
-/** What there is for a text already, or what is made of it. */
-function known<T>(values: Map<string, T>, text: string, make: (text: string) => T): T {
-  // Looking up texts of 16,384 characters or more takes V8 a look at all of the same length.
-  if (text.length > MAX_SHARED_LENGTH) return make(text);
-  let value = values.get(text);
-  if (value === undefined) {
-    value = make(text);
-    values.set(text, value);
-  }
-  return value;
 }
 
 function restoredAgent(row: StoredAgent, now: Instant): Agent {
