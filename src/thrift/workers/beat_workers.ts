@@ -5,10 +5,11 @@ import type { Beat } from "../../fleet/beat.ts";
 import type { BeatOutcome, Fleet } from "../../fleet/fleet.ts";
 import { FaultLog, type Logger } from "../../log.ts";
 import type { Slices } from "../../slices.ts";
-import { type Certificate, checkCertificate, type DoorOptions, openPort } from "../door.ts";
+import { type Certificate, checkCertificate } from "../door.ts";
 import { DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_CONNECTIONS_PER_IP } from "../limits.ts";
 import { type BeatPort, type BeatServerOptions, CUT_GRACE_MS } from "../server.ts";
 import { BeatCounters, type BeatStats } from "../stats.ts";
+import { withFreePorts } from "./free_ports.ts";
 import { Inbox } from "./inbox.ts";
 import { KeptWorker } from "./kept_worker.ts";
 import { Knocks } from "./knocks.ts";
@@ -127,7 +128,7 @@ export class BeatWorkers implements BeatPort {
   async listen(): Promise<void> {
     const { catalog } = this.#surroundings;
     if (catalog.current !== undefined) await this.replicate(catalog.current);
-    this.#server = this.#reserved();
+    this.#server = withFreePorts(this.#options);
     this.#replicateLimits();
     const started = await Promise.allSettled(this.#workers.map((worker) => worker.start()));
     const failed = started.find(({ status }) => status === "rejected");
@@ -241,20 +242,6 @@ export class BeatWorkers implements BeatPort {
     this.#fleet.refusesForeign = fleet.refusesForeign;
   }
 
-  /** Finds out whether the ports are free, and which ones: where several threads listen, that one is taken does not show. */
-  #reserved(): WorkerServerOptions {
-    const { hostname, port, tls, requestTimeoutMs, idleTimeoutMs, maxMessageBytes, allow, proxies } = this.#options;
-    return {
-      ...{ hostname, port: freePort({ hostname, port, setting: "thrift.heartbeat" }) },
-      ...(tls === undefined ? {} : { tls: { ...tls, port: freePort({ ...tls, setting: "thrift.tls" }) } }),
-      ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }),
-      ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
-      ...(maxMessageBytes === undefined ? {} : { maxMessageBytes }),
-      ...(allow === undefined ? {} : { allow: allow.text }),
-      ...(proxies === undefined ? {} : { proxies: proxies.text }),
-    };
-  }
-
   #start(worker: number): WorkerStart {
     const { memory: counters } = this.#counters[worker]!;
     if (this.#server === undefined) throw new Error("the beat port is closed");
@@ -299,14 +286,6 @@ export class BeatWorkers implements BeatPort {
     const { counters } = this.#counters[worker]!;
     counters.connections.open = 0;
   }
-}
-
-/** @throws Error naming address, cause and setting when the port cannot be opened */
-function freePort(options: DoorOptions): number {
-  const listener = openPort(options);
-  const { port } = listener.addr;
-  listener.close();
-  return port;
 }
 
 /** How many connections were accepted, served or not. */
