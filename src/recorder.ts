@@ -1,5 +1,5 @@
 import { type Clock, instant } from "./clock.ts";
-import type { Agent, Instant } from "./fleet/agent.ts";
+import type { Instant } from "./fleet/agent.ts";
 import { auditEvent, type EventKind, type FleetEvent, isTold, serviceEvent } from "./fleet/events.ts";
 import type { Fleet } from "./fleet/fleet.ts";
 import { PORTION_MS } from "./fleet/liveness.ts";
@@ -32,6 +32,8 @@ export interface CatalogRecord {
 /** Everything that has changed since the batch before. */
 export interface ChangeBatch {
   readonly agents: readonly StoredAgent[];
+  /** Address and last beat, ms since the epoch, of rows in which nothing else is other than before. */
+  readonly seen: ReadonlyMap<string, number>;
   /** Addresses of rows that are no more; deleted before the agents are written. */
   readonly forgotten: readonly string[];
   readonly events: readonly FleetEvent[];
@@ -160,7 +162,7 @@ export class Recorder {
     fleet.advance(now);
     if (fleet.isBusy) this.#next = setTimeout(() => this.#collect(), PORTION_MS);
     this.#judgedUntilMs = now.monotonic;
-    const { agents, forgotten, events: fleetEvents, silences, ended } = fleet.takeChanges();
+    const { agents, seen, forgotten, events: fleetEvents, silences, ended } = fleet.takeChanges();
     const events = [...fleetEvents, ...this.#serviceEvents];
     const catalogs = this.#catalogs;
     this.#serviceEvents = [];
@@ -168,10 +170,14 @@ export class Recorder {
     this.#checkInterval();
     this.#observe(events, now);
     this.#report(events);
-    const changes = agents.length + forgotten.length + events.length + catalogs.length;
+    const changes = agents.length + seen.length + forgotten.length + events.length + catalogs.length;
     if (changes === 0 && silences === undefined) return;
     for (const silence of ended) this.#reportEnd(silence);
-    const stored = this.#store({ agents, forgotten, events, catalogs, silences });
+    const stored = this.#store({
+      agents: agents.map((agent) => fleet.stored(agent)),
+      seen: new Map(seen.map(({ ip, lastSeenMs }) => [ip, lastSeenMs])),
+      ...{ forgotten, events, catalogs, silences },
+    });
     // One after the other, so that events are told in the order in which they happened.
     this.#last = this.#last.then(() => stored).then(() => {
       if (events.length === 0) return;
@@ -180,12 +186,12 @@ export class Recorder {
     });
   }
 
-  async #store(batch: Omit<ChangeBatch, "agents"> & { agents: readonly Agent[] }): Promise<void> {
-    const { store, fleet } = this.#options;
+  async #store(batch: ChangeBatch): Promise<void> {
+    const { store } = this.#options;
     if (store === undefined) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, STORE_PATIENCE_MS));
-    await Promise.race([store.write({ ...batch, agents: batch.agents.map((agent) => fleet.stored(agent)) }), patience]);
+    await Promise.race([store.write(batch), patience]);
     clearTimeout(timer);
   }
 

@@ -6,6 +6,8 @@ import type { EndedSilence, Silence, StoredSilence } from "./silences.ts";
 export interface FleetChanges {
   /** Rows that are new or other than before. */
   readonly agents: readonly Agent[];
+  /** Rows in which nothing but the time of the last beat is other than before: most of them, at any time. */
+  readonly seen: readonly Agent[];
   /** Addresses of rows that are no more. */
   readonly forgotten: readonly string[];
   /** What happened, in the order in which it did. */
@@ -19,6 +21,7 @@ export interface FleetChanges {
 /** Gathers what is to be stored, told and logged until somebody takes it. */
 export class Changes {
   readonly #agents = new Set<Agent>();
+  readonly #seen = new Set<Agent>();
   #forgotten: string[] = [];
   #events: FleetEvent[] = [];
   #silences: readonly StoredSilence[] | undefined;
@@ -35,9 +38,15 @@ export class Changes {
     this.#agents.add(agent);
   }
 
+  /** A row has another time of the last beat; whether it is other than before in more is told by {@link touch}. */
+  see(agent: Agent): void {
+    this.#seen.add(agent);
+  }
+
   /** A row is no more. */
   forget(agent: Agent): void {
     this.#agents.delete(agent);
+    this.#seen.delete(agent);
     this.#forgotten.push(agent.ip);
   }
 
@@ -59,12 +68,14 @@ export class Changes {
   take(): FleetChanges {
     const changes = {
       agents: [...this.#agents],
+      seen: [...this.#seen].filter((agent) => !this.#agents.has(agent)),
       forgotten: this.#forgotten,
       events: this.#events,
       silences: this.#silences,
       ended: this.#ended,
     };
     this.#agents.clear();
+    this.#seen.clear();
     this.#forgotten = [];
     this.#events = [];
     this.#silences = undefined;

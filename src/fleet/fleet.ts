@@ -356,6 +356,7 @@ export class Fleet {
     compareIdentity(agent, { asset: beat.asset, peer }, { now: at, timeoutMs: this.#options.timeoutMs });
     agent.enter(at);
     this.#updated(agent, beat, at);
+    this.#changes.touch(agent);
     this.#table.add(agent);
     this.silences.apply(agent);
     this.#line(agent, coming);
@@ -376,6 +377,7 @@ export class Fleet {
     this.#line(agent, coming);
     if (event === undefined) return "beat";
     agent.enter(at);
+    this.#changes.touch(agent);
     this.#news.transition(agent, event);
     return "returned";
   }
@@ -399,6 +401,7 @@ export class Fleet {
     }
     if (agent.asset !== beat.asset) {
       this.#table.rename(agent, beat.asset);
+      this.#changes.touch(agent);
       this.silences.apply(agent);
     }
     if (agent.version !== beat.version && agent.version !== "") {
@@ -408,6 +411,7 @@ export class Fleet {
 
   #updated(agent: Agent, beat: Beat, now: Instant): void {
     agent.beatAt(now);
+    if (beat.version === agent.version && beat.apps === agent.appsText) return this.#changes.see(agent);
     if (beat.version !== agent.version) agent.version = this.#versions.of(beat.version);
     if (beat.apps !== agent.appsText) this.#appMaps.install(agent, beat.apps, this.#options.maxAppsLength);
     this.#changes.touch(agent);

@@ -159,13 +159,14 @@ export class Database {
     this.#added = 0;
   }
 
-  #store({ forgotten, agents, events, sent, catalogs, silences }: WritePart): void {
-    const { forget, agent, event, markSent, catalog, catalogAgain } = this.#statements;
+  #store({ forgotten, agents, seen, events, sent, catalogs, silences }: WritePart): void {
+    const { forget, agent, agentsSeen, event, markSent, catalog, catalogAgain } = this.#statements;
     for (const ip of forgotten) forget.run(ip);
     for (const { ip, asset, version, apps, online, untold, lastSeenMs, sinceMs } of unpackAgents(agents)) {
       const state = untold ? UNTOLD : online ? 1 : 0;
       agent.run(ip, storable(asset), storable(version), storable(apps), state, lastSeenMs, sinceMs);
     }
+    agentsSeen.run(seen);
     for (let at = 0; at < events.length; at += EVENT_WIDTH) {
       // Nobody is told of an audit, so there is nothing left to send.
       const done = events[at + 1] === "audit" ? 1 : 0;
@@ -278,6 +279,12 @@ function prepareAll(db: DatabaseSync) {
       `INSERT INTO agents (ip, asset, version, apps, online, last_seen_ms, since_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (ip) DO UPDATE SET asset = excluded.asset, version = excluded.version, apps = excluded.apps,
        online = excluded.online, last_seen_ms = excluded.last_seen_ms, since_ms = excluded.since_ms`,
+    ),
+    // Most of what is stored; one statement for many takes half the time of one for each (measured).
+    agentsSeen: prepare(
+      db,
+      `UPDATE agents SET last_seen_ms = seen.ms
+       FROM (SELECT value ->> 0 AS ip, value ->> 1 AS ms FROM json_each(?)) AS seen WHERE agents.ip = seen.ip`,
     ),
     event: prepare(
       db,

@@ -24,6 +24,8 @@ export interface WritePart {
   /** Addresses whose rows are deleted. */
   readonly forgotten: readonly string[];
   readonly agents: PackedAgents;
+  /** Address and last beat, ms since the epoch, of agents that are stored already: a list of pairs, JSON text. */
+  readonly seen: string;
   /** See packEvents. */
   readonly events: readonly Value[];
   /** Ids of events, stored before or in this transaction, that were sent. */

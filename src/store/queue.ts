@@ -16,6 +16,8 @@ const MAX_CATALOGS = 20;
 export interface Batch {
   /** Agents to store. */
   readonly agents: readonly StoredAgent[];
+  /** Address and last beat, ms since the epoch, of stored agents of which nothing else is other than before. */
+  readonly seen?: ReadonlyMap<string, number>;
   /** Addresses whose rows are deleted before the agents are stored. */
   readonly forgotten: readonly string[];
   readonly events: readonly FleetEvent[];
@@ -40,6 +42,8 @@ export interface Dropped {
 export class Pending {
   /** Row of each address. */
   readonly agents = new Map<string, StoredAgent>();
+  /** Last beat of each other address, ms since the epoch. */
+  readonly seen = new Map<string, number>();
   /** Addresses whose rows are to be deleted. */
   readonly forgotten = new Set<string>();
   readonly events: FleetEvent[] = [];
@@ -53,9 +57,10 @@ export class Pending {
   sinceMs: number | undefined;
 
   /** Adds what came later. */
-  add({ agents, forgotten, events, catalogs = [], silences }: Batch, nowMs: number): void {
+  add({ agents, seen = new Map(), forgotten, events, catalogs = [], silences }: Batch, nowMs: number): void {
     this.sinceMs ??= nowMs;
     this.#addAgents(forgotten, agents);
+    this.#addSeen(seen);
     for (const event of events) this.events.push(event);
     this.catalogs.push(...catalogs);
     this.silences = silences ?? this.silences;
@@ -64,11 +69,21 @@ export class Pending {
   #addAgents(forgotten: Iterable<string>, agents: Iterable<StoredAgent>): void {
     for (const ip of forgotten) {
       this.agents.delete(ip);
+      this.seen.delete(ip);
       this.forgotten.add(ip);
     }
     for (const agent of agents) {
       this.forgotten.delete(agent.ip);
+      this.seen.delete(agent.ip);
       this.agents.set(agent.ip, agent);
+    }
+  }
+
+  #addSeen(seen: ReadonlyMap<string, number>): void {
+    for (const [ip, lastSeenMs] of seen) {
+      const agent = this.agents.get(ip);
+      if (agent === undefined) this.seen.set(ip, lastSeenMs);
+      else this.agents.set(ip, { ...agent, lastSeenMs });
     }
   }
 
@@ -81,6 +96,7 @@ export class Pending {
   /** Adds everything of another one, which came later. */
   append(later: Pending): void {
     this.#addAgents(later.forgotten, later.agents.values());
+    this.#addSeen(later.seen);
     for (const event of later.events) this.events.push(event);
     for (const id of later.sent) this.sent.add(id);
     this.catalogs.push(...later.catalogs);
@@ -91,10 +107,11 @@ export class Pending {
 
   /** Keeps the bounds: agents go all together, so that the owner can be asked for all of them; events oldest first. */
   bound(limits: QueueLimits): Dropped {
-    const rows = this.agents.size + this.forgotten.size;
+    const rows = this.agents.size + this.seen.size + this.forgotten.size;
     const agents = rows > limits.agents ? rows : 0;
     if (agents > 0) {
       this.agents.clear();
+      this.seen.clear();
       this.forgotten.clear();
     }
     const events = this.events.splice(0, Math.max(0, this.events.length - limits.events)).length;
@@ -108,8 +125,8 @@ export class Pending {
 
   get rows(): number {
     const silences = this.silences === undefined ? 0 : this.silences.length + 1;
-    return this.agents.size + this.forgotten.size + this.events.length + this.sent.size + this.catalogs.length +
-      silences;
+    const agents = this.agents.size + this.seen.size + this.forgotten.size;
+    return agents + this.events.length + this.sent.size + this.catalogs.length + silences;
   }
 
   /** Tells everybody who waits, once. */
@@ -119,9 +136,11 @@ export class Pending {
 
   /** The transaction, in pieces that cost the main thread little; each is made when it is asked for. */
   *parts(nowMs: number): Generator<WritePart, void, void> {
-    const part = { forgotten: [], agents: packAgents([]), events: [], sent: [], catalogs: [], commit: false, nowMs };
+    const nothing = { forgotten: [], agents: packAgents([]), seen: "[]", events: [], sent: [], catalogs: [] };
+    const part = { ...nothing, commit: false, nowMs };
     for (const forgotten of slices(this.forgotten)) yield { ...part, forgotten };
     for (const agents of slices(this.agents.values())) yield { ...part, agents: packAgents(agents) };
+    for (const seen of slices(this.seen)) yield { ...part, seen: JSON.stringify(seen) };
     for (const events of slices(this.events)) yield { ...part, events: packEvents(events) };
     for (const sent of slices(this.sent)) yield { ...part, sent };
     yield { ...part, catalogs: this.catalogs, silences: this.silences, commit: true };

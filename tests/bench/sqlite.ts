@@ -18,7 +18,9 @@ export async function sqliteFigures(): Promise<Figure[]> {
     const store = `${folder}/store`;
     await writing(store, all);
     const flush = all.slice(0, FLUSH_ROWS);
+    const beats = new Map(flush.map(({ ip, lastSeenMs }) => [ip, lastSeenMs]));
     const batches = await inTurns({
+      beats: () => writing(store, [], beats),
       flush: () => writing(store, flush),
       plainFlush: () => timed(() => plain.write(flush)),
       all: () => writing(store, all),
@@ -28,6 +30,7 @@ export async function sqliteFigures(): Promise<Figure[]> {
     });
     plain.close();
     return [
+      figure(`stored beats, ${thousands(FLUSH_ROWS)} at once`, FLUSH_ROWS, [batches.beats, batches.plainFlush]),
       figure(`stored agents, ${thousands(FLUSH_ROWS)} at once`, FLUSH_ROWS, [batches.flush, batches.plainFlush]),
       figure(`stored agents, ${thousands(ALL_ROWS)} at once`, ALL_ROWS, [batches.all, batches.plainAll]),
       figure(`stored agents, load of ${thousands(ALL_ROWS)}`, ALL_ROWS, [batches.load, batches.plainLoad]),
@@ -64,10 +67,14 @@ async function timed(job: () => void | Promise<void>): Promise<number> {
 }
 
 /** How long the store takes for a batch, the opening not counted, ms. */
-async function writing(dir: string, agents: readonly StoredAgent[]): Promise<number> {
+async function writing(
+  dir: string,
+  agents: readonly StoredAgent[],
+  seen: ReadonlyMap<string, number> = new Map(),
+): Promise<number> {
   await using opened = await openStore(dir);
   return await timed(async () => {
-    if (!await opened.store.write({ agents, forgotten: [], events: [] })) throw new Error("it was not stored");
+    if (!await opened.store.write({ agents, seen, forgotten: [], events: [] })) throw new Error("it was not stored");
   });
 }
 

@@ -179,22 +179,24 @@ Deno.test("Fleet prunes agents that have been offline for at least as long as as
 Deno.test("Fleet reports which rows have changed, once, and which are no more", () => {
   const scene = new Scene();
   const changes = () => {
-    const { agents, forgotten } = scene.fleet.takeChanges();
-    return [agents.map(({ ip }) => ip).sort(), forgotten];
+    const { agents, seen, forgotten } = scene.fleet.takeChanges();
+    return [agents.map(({ ip }) => ip).sort(), seen.map(({ ip }) => ip).sort(), forgotten];
   };
   scene.beats(0, 2);
   scene.beats(0, 1);
-  assert.deepEqual(changes(), [[address(0), address(1)], []]);
-  assert.deepEqual(changes(), [[], []]);
+  assert.deepEqual(changes(), [[address(0), address(1)], [], []]);
+  assert.deepEqual(changes(), [[], [], []]);
+  scene.beats(0, 2);
+  assert.deepEqual(changes(), [[], [address(0), address(1)], []], "nothing but the time is other than before");
   scene.pass(60_000);
   scene.beats(1, 2);
-  assert.deepEqual(changes(), [[address(0), address(1)], []]);
+  assert.deepEqual(changes(), [[address(0), address(1)], [], []], "offline, and back");
   scene.beats(1, 2);
   scene.fleet.forget(address(1), scene.clock.now);
-  assert.deepEqual(changes(), [[], [address(1)]]);
+  assert.deepEqual(changes(), [[], [], [address(1)]]);
   scene.fleet.forget(address(0), scene.clock.now);
   scene.beats(0, 1);
-  assert.deepEqual(changes(), [[address(0)], [address(0)]], "first what is no more, then what is");
+  assert.deepEqual(changes(), [[address(0)], [], [address(0)]], "first what is no more, then what is");
 });
 
 Deno.test("Fleet applies other limits from a reload on", () => {

@@ -52,6 +52,8 @@ Deno.test("Store remembers like a map, whatever batches come in whatever rhythm"
   }).map(({ number, ...more }) => agent(number, more));
   const anyBatch = fc.record({
     agents: fc.array(anyAgent, { maxLength: 8 }),
+    seen: fc.array(fc.tuple(fc.nat(30).map((number) => agent(number).ip), fc.nat(4e12)), { maxLength: 6 })
+      .map((pairs) => new Map(pairs)),
     forgotten: fc.array(fc.nat(30).map((number) => agent(number).ip), { maxLength: 4 }),
     events: fc.array(fc.nat(40).map((number) => event(number, { atMs: Date.now(), details: { number } })), {
       maxLength: 4,
@@ -69,6 +71,10 @@ Deno.test("Store remembers like a map, whatever batches come in whatever rhythm"
       for (const each of batches) {
         for (const ip of each.forgotten) rows.delete(ip);
         for (const row of each.agents) rows.set(row.ip, { ...row, apps: row.apps.replaceAll("\0", "␀") });
+        for (const [ip, lastSeenMs] of each.seen) {
+          const row = rows.get(ip);
+          if (row !== undefined) rows.set(ip, { ...row, lastSeenMs });
+        }
         for (const { id } of each.events) sent.set(id, sent.get(id) ?? false);
         written.push(store.write(each));
         for (const id of each.sent) if (sent.has(id)) sent.set(id, true);
