@@ -1,16 +1,19 @@
 import { residentBytes } from "../support/process_stats.ts";
 import type { RabbitServer } from "../support/rabbitmq.ts";
 import { waitFor } from "../support/wait_for.ts";
-import type { BurstJob, BurstResult } from "./beat_load.ts";
+import type { BurstJob, BurstResult, PacedJob, PacedResult } from "./beat_load.ts";
 import type { CallResult } from "./call_load.ts";
 import { type Figure, median, thousands } from "./figure.ts";
 import { type Child, startScript } from "./processes.ts";
 import { type Product, startProduct } from "./product.ts";
 
 const MEGABYTE = 1_000_000;
-/** How often each agent beats before memory is looked at. */
+/** How often each agent beats at first, as fast as the service answers. */
 const BEATS_EACH = 3;
-/** How often it is looked at, and how long between two looks, ms. */
+/** How often an agent beats after that, as agents do by default (PROTOCOL.md section 1), and for how long, ms. */
+const BEAT_INTERVAL_MS = 60_000;
+const STEADY_MS = 15_000;
+/** How often memory is looked at, and how long between two looks, ms. */
 const SAMPLES = 15;
 const SAMPLE_MS = 250;
 
@@ -30,27 +33,23 @@ async function memoryFigure(rabbit: RabbitServer, agents: number, targetMegabyte
   await using product = await startProduct("binary", rabbit);
   await using load = startScript("beat_load.ts");
   const empty = await emptyService(product);
-  const beats = () => fill(product, { agents, beats: BEATS_EACH * agents }, load);
-  const burst = await beats();
-  const first = await calmService(product);
-  await beats();
-  const second = await calmService(product);
+  const burst = await fill(product, { agents, beats: BEATS_EACH * agents }, load);
+  const full = await calmService(product);
+  const steady = { kind: "paced", port: product.port, agents, connections: 32, durationMs: STEADY_MS } as const;
+  await load.run<PacedResult>({ ...steady, perSecond: agents / BEAT_INTERVAL_MS * 1000 } satisfies PacedJob);
+  const resident = await calmService(product);
   const above = (bytes: number) => (bytes - empty.medianBytes) / MEGABYTE;
   return {
     name: `memory of ${thousands(agents)} agents`,
-    figure: `${above(first.medianBytes).toFixed(0)} MB`,
-    value: above(first.medianBytes),
+    figure: `${above(resident.medianBytes).toFixed(0)} MB`,
+    value: above(resident.medianBytes),
     unit: "MB",
     target: targetMegabytes === undefined ? undefined : { kind: "at most", value: targetMegabytes },
     notes: [
       `the compiled executable, RSS above ${(empty.medianBytes / MEGABYTE).toFixed(0)} MB empty, median of ` +
-      `${SAMPLES} samples when ${thousands(BEATS_EACH * agents)} beats at ${
-        thousands(burst.perSecond)
-      } /s were stored ` +
-      `(most ${above(first.mostBytes).toFixed(0)} MB); after as many again ${
-        above(second.medianBytes).toFixed(0)
-      } MB ` +
-      `(most ${above(second.mostBytes).toFixed(0)} MB)`,
+      `${SAMPLES} samples after ${STEADY_MS / 1000} s in which each agent beats once a minute; right after ` +
+      `${thousands(BEATS_EACH * agents)} beats at ${thousands(burst.perSecond)} /s, all of them stored, ` +
+      `${above(full.medianBytes).toFixed(0)} MB (most ${above(full.mostBytes).toFixed(0)} MB)`,
     ],
   };
 }
