@@ -254,8 +254,8 @@ export class Fleet {
   }
 
   /** Whether this fleet began empty so short a time ago that agents may not have had the chance to beat. */
-  isWarming(now: Instant): boolean {
-    return now.monotonic < this.#warmingUntilMs;
+  isWarming({ monotonic }: Pick<Instant, "monotonic">): boolean {
+    return monotonic < this.#warmingUntilMs;
   }
 
   /** Has every row and the silences taken as changed, for a store that lost them. */

@@ -1,7 +1,7 @@
 import type { Channel, ConsumeMessage } from "amqplib";
 
 /** A delivery and whether it is handled. */
-interface Delivery {
+export interface Delivery {
   readonly message: ConsumeMessage;
   handled: boolean;
 }
@@ -20,37 +20,37 @@ export class Acks {
     this.#channel = channel;
   }
 
-  /** Takes note of a delivery. @returns to be called when it is handled */
-  delivered(message: ConsumeMessage): () => void {
+  /** Takes note of a delivery. */
+  delivered(message: ConsumeMessage): Delivery {
     const delivery = { message, handled: false };
     this.#deliveries.push(delivery);
-    return () => {
-      delivery.handled = true;
-      this.#schedule();
-    };
+    return delivery;
+  }
+
+  /** A delivery is handled: it is acknowledged soon. */
+  handled(delivery: Delivery): void {
+    delivery.handled = true;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    // Behind everything that the piece from the socket still brings, but before anything else happens.
+    queueMicrotask(() => this.flush());
   }
 
   /** Acknowledges now what is handled. */
   flush(): void {
     this.#scheduled = false;
-    const open = this.#deliveries.findIndex(({ handled }) => !handled);
-    const upTo = open === -1 ? this.#deliveries.length : open;
-    const last = this.#deliveries[upTo - 1];
-    // Those behind one that takes long are acknowledged one by one, so that they do not wait for it.
-    const single = this.#deliveries.slice(upTo).filter(({ handled }) => handled);
-    this.#deliveries = this.#deliveries.filter(({ handled }) => !handled);
+    const deliveries = this.#deliveries;
+    let upTo = 0;
+    while (deliveries[upTo]?.handled === true) upTo++;
+    const last = deliveries[upTo - 1];
+    const rest = deliveries.slice(upTo);
+    this.#deliveries = rest.filter(({ handled }) => !handled);
     try {
       if (last !== undefined) this.#channel.ack(last.message, true);
-      for (const { message } of single) this.#channel.ack(message);
+      // Those behind one that takes long are acknowledged one by one, so that they do not wait for it.
+      for (const { message, handled } of rest) if (handled) this.#channel.ack(message);
     } catch {
       // The channel is gone, and with it the deliveries: the broker gives the messages to the next consumer.
     }
-  }
-
-  /** Behind everything that the piece from the socket still brings, but before anything else happens. */
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    queueMicrotask(() => this.flush());
   }
 }

@@ -77,9 +77,9 @@ export class Actions {
     }
   }
 
-  /** Whether lists may lack agents that had no chance to beat yet. */
-  get warming(): boolean {
-    return this.#options.fleet.isWarming(this.#now());
+  /** Whether lists may lack agents that had no chance to beat yet. @param monotonic now, ms */
+  isWarming(monotonic: number): boolean {
+    return this.#options.fleet.isWarming({ monotonic });
   }
 
   /** An error answer, with the empty result that readers of this action expect. */

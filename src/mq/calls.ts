@@ -130,13 +130,14 @@ export class Calls {
   #answer(caller: Caller, call: ActionCall, answer: Answer | undefined): void {
     const { stats, actions, now } = this.#options;
     const label = labelOf(call.action);
-    stats.latency[label].observe(now() - (call.deadlineMs - CALLER_PATIENCE_MS));
-    if (answer === undefined) {
+    const nowMs = now();
+    stats.latency[label].observe(nowMs - (call.deadlineMs - CALLER_PATIENCE_MS));
+    if (answer === undefined || nowMs > call.deadlineMs) {
       stats.repliesLost.expired++;
       return;
     }
     stats.calls[label][answer.outcome]++;
-    const marked = LISTS.has(call.action) ? { ...answer, warming: actions.warming } : answer;
+    const marked = LISTS.has(call.action) && actions.isWarming(nowMs) ? { ...answer, warming: true } : answer;
     const { before, after } = frameReply(caller, marked);
     const { result } = answer;
     this.#send(

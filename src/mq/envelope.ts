@@ -110,7 +110,7 @@ function readCast(message: Record<string, unknown>): Parsed {
 function readCall(message: Record<string, unknown>, properties: RequestProperties): Parsed {
   const { mqkey, mqtype } = message;
   const parts = keyParts(mqkey);
-  const caller = readCaller(parts, mqtype, properties);
+  const caller = readCaller(message, parts, properties);
   const fault = addressFault(caller);
   if (fault !== undefined) return fault;
   const action = parts[2] ?? "";
@@ -121,10 +121,14 @@ function readCall(message: Record<string, unknown>, properties: RequestPropertie
   return { kind: "call", caller, action, params };
 }
 
-function readCaller(parts: readonly string[], mqtype: unknown, properties: RequestProperties): Caller {
+function readCaller(
+  { mqkey: key, mqtype }: Record<string, unknown>,
+  parts: readonly string[],
+  properties: RequestProperties,
+): Caller {
   const { replyTo, correlationId } = addressOf(properties);
   const from = parts[0] ?? "";
-  const mqkey = parts.join(".");
+  const mqkey = parts.length > 0 && typeof key === "string" ? key : "";
   const typeId = typeof mqtype === "string" && mqtype.startsWith("call.") ? mqtype.slice("call.".length) : undefined;
   // Five parts are one too many, but where nothing else says so, the last one is where the answer is awaited.
   if (parts.length === 4 || (parts.length > 4 && typeId === undefined && replyTo === undefined)) {

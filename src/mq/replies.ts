@@ -62,7 +62,7 @@ export class Replies {
     this.#large = new Backlog(options.stats);
   }
 
-  /** Sends an answer, or keeps it until the broker takes answers again. */
+  /** Sends an answer that is in time, or keeps it until the broker takes answers again. */
   send(reply: OutgoingReply): void {
     const fitting = this.#fitting(reply);
     if (!this.#connected) this.#options.stats.repliesLost.closed++;
@@ -163,7 +163,7 @@ export class Replies {
 
   #publish(reply: OutgoingReply): void {
     const { exchange, routingKey, content, correlationId } = reply;
-    if (this.#channel === undefined || this.#expired(reply)) return;
+    if (this.#channel === undefined) return;
     try {
       this.#full = !this.#channel.publish(exchange, routingKey, content, properties(correlationId));
       this.#options.stats.replies++;
@@ -177,7 +177,7 @@ export class Replies {
     while (this.#flows()) {
       const reply = this.#waiting.shift();
       if (reply === undefined) break;
-      this.#publish(reply);
+      if (!this.#expired(reply)) this.#publish(reply);
     }
     this.#idle();
   }
@@ -218,7 +218,7 @@ export class Replies {
     this.#options.onRefused(explainFault(fault));
     if (limit === undefined) return;
     this.#limit = Math.min(this.#limit, limit);
-    this.send({ ...reply, content: reply.tooLarge(limit) });
+    if (!this.#expired(reply)) this.send({ ...reply, content: reply.tooLarge(limit) });
   }
 
   #idle(): void {

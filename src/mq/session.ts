@@ -246,10 +246,11 @@ export class Session {
    * the socket instead of two for each, which are most of what a call costs (measured).
    */
   #gather(): void {
-    const stream = this.#stream;
     this.#together++;
     if (this.#together === 1) nextTick(() => this.#together = 0);
-    if (this.#together !== 2 || stream.writableCorked > 0) return;
+    if (this.#together !== 2) return;
+    const stream = this.#stream;
+    if (stream.writableCorked > 0) return;
     stream.cork();
     // amqplib moves what was published to the socket in an immediate that it sets on the next tick; this one is behind.
     nextTick(() => setImmediate(() => stream.uncork()));
