@@ -4,7 +4,7 @@ import { waitFor } from "../support/wait_for.ts";
 import type { BurstResult, PacedResult } from "./beat_load.ts";
 import type { CallResult } from "./call_load.ts";
 import type { EchoJob } from "./echo_consumer.ts";
-import { type Figure, median, percentile, thousands } from "./figure.ts";
+import { type Figure, median, percentile, type Target, thousands } from "./figure.ts";
 import type { ListCost, ListTextJob } from "./list_text.ts";
 import { type Stretch, STRETCH_MARK } from "./loop_stretch.ts";
 import { type Child, startScript } from "./processes.ts";
@@ -83,6 +83,8 @@ async function listFigure({ source, calls, text, echo, echoUrl }: ListPeers, siz
 }
 
 const LISTS = 7;
+/** For how long a list may hold up everything else, ms. */
+const LONGEST: Target = { kind: "at most", value: 50 };
 const BEATS_PER_SECOND = 1_000;
 
 /** The longest stretch of work without a turn for anything else while the whole fleet is listed, seen from inside. */
@@ -110,7 +112,7 @@ async function stretchFigure(product: Product, peers: { calls: Child; load: Chil
     figure: `${Math.max(...cpu).toFixed(0)} ms`,
     value: Math.max(...cpu),
     unit: "ms",
-    target: { kind: "at most", value: 50 },
+    target: LONGEST,
     notes: [
       `on ${RUNTIME} under ${
         thousands(BEATS_PER_SECOND)
@@ -173,8 +175,12 @@ async function waitFigure(product: Product, { calls, load }: { calls: Child; loa
   const longest = each(({ longestMs }) => longestMs);
   const all = longest.map((ms) => ms.toFixed(0)).join(", ");
   return {
-    name: "longest wait of a beat in a list of 100,000",
+    name: "longest wait of a beat in a list of 100,000, executable",
     figure: `${median(longest).toFixed(0)} ms`,
+    // The probe cannot be loaded into the executable: what is judged here includes waiting for a core.
+    value: median(longest),
+    unit: "ms",
+    target: LONGEST,
     notes: [
       `the compiled executable under ${thousands(BEATS_PER_SECOND)} beats/s, median of ${LISTS} lists (${all} ms); ` +
       `p99 without a list ${median(each(({ quietP99Ms }) => quietP99Ms)).toFixed(1)} ms`,
