@@ -124,14 +124,6 @@ export async function startApp(settings: Settings, surroundings: AppSurroundings
     lifecycle.push("stream", () => stream.close());
 
     const fleet = new Fleet(fleetOptions(settings));
-    opening.whenRebuilt(() => {
-      fleet.touchAll();
-      if (catalog instanceof SupervisorCatalog) catalog.restate();
-    });
-    const { store, memory } = await opening.done;
-    lifecycle.push("store", () => store.close());
-    fleet.restore(memory, now());
-
     const listener: CatalogListener = {
       inForce({ body, origin, atMs }) {
         recorder.catalog({ body, origin, takenAtMs: atMs, source: catalog.source });
@@ -150,8 +142,6 @@ export async function startApp(settings: Settings, surroundings: AppSurroundings
         ask: () => supervisor.ask(),
         replicate: (next) => workers?.replicate(next),
       });
-    if (catalog instanceof SupervisorCatalog) await recall(catalog, memory.catalogs, { settings, log, clock });
-
     const sync = catalog instanceof LocalCatalog ? undefined : new SupervisorSync({
       log,
       catalog,
@@ -176,6 +166,17 @@ export async function startApp(settings: Settings, surroundings: AppSurroundings
     });
     lifecycle.push("RabbitMQ connection", () => broker.close());
     lifecycle.push("supervisor sync", () => sync?.pause());
+    // While the store is read; calls are taken when there is a fleet to answer from.
+    await broker.connect();
+
+    opening.whenRebuilt(() => {
+      fleet.touchAll();
+      if (catalog instanceof SupervisorCatalog) catalog.restate();
+    });
+    const { store, memory } = await opening.done;
+    lifecycle.push("store", () => store.close());
+    fleet.restore(memory, now());
+    if (catalog instanceof SupervisorCatalog) await recall(catalog, memory.catalogs, { settings, log, clock });
 
     const cluster = !settings["cluster.enabled"] ? undefined : new Cluster({
       ...{ instance, run, version: buildInfo().version, broker, fleet, catalog, slices, clock, log },

@@ -183,18 +183,20 @@ export class Fleet {
     this.#now = now;
     this.silences.restore(memory.silences, now);
     this.#liveness.start(now);
-    const agents = memory.agents.agents.toSorted((a, b) => a.lastBeatMs - b.lastBeatMs);
+    const { agents, untold } = memory.agents;
     if (agents.length === 0) this.#warmingUntilMs = now.monotonic + this.#options.graceMs;
-    const untold = new Set(memory.agents.untold);
+    const online: Agent[] = [];
+    const offline: Agent[] = [];
+    // In the order in which they lie in memory.
     for (const agent of agents) {
       this.#appMaps.add(agent);
       this.#table.add(agent);
       this.silences.apply(agent);
-      if (untold.has(agent)) this.#news.appeared(agent);
-      if (agent.state === "online") this.#liveness.restoreOnline(agent);
+      (agent.state === "online" ? online : offline).push(agent);
     }
-    const offline = agents.filter((agent) => agent.state === "offline").sort((a, b) => a.changedMs - b.changedMs);
-    for (const agent of offline) this.#liveness.restoreOffline(agent);
+    for (const agent of untold.toSorted(byLastBeat)) this.#news.appeared(agent);
+    for (const agent of online.sort(byLastBeat)) this.#liveness.restoreOnline(agent);
+    for (const agent of offline.sort((a, b) => a.changedMs - b.changedMs)) this.#liveness.restoreOffline(agent);
   }
 
   /** Brings every state up to this moment; to be called twice a second at least. */
@@ -445,4 +447,8 @@ export class Fleet {
     this.#changes.forget(agent);
     this.#own.delete(agent);
   }
+}
+
+function byLastBeat(one: Agent, other: Agent): number {
+  return one.lastBeatMs - other.lastBeatMs;
 }

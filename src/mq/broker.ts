@@ -121,6 +121,8 @@ export class Broker {
   /** Why the queue of calls cannot be reached over the present connection. */
   #away: string | undefined;
   #recovering: RecoveringChannelModel | undefined;
+  #connecting: Promise<void> | undefined;
+  readonly #begun = Promise.withResolvers<void>();
   #consumes = true;
   /** Whether the waiting messages were handled before the connection counted as up. */
   #caughtUpEarly = false;
@@ -162,8 +164,22 @@ export class Broker {
     return this.#state;
   }
 
-  /** Begins to connect, and keeps doing so; does not wait for the connection. */
+  /**
+   * Begins to connect, and keeps doing so; does not wait for the connection. It counts as connected, and takes messages,
+   * only from {@link start} on.
+   */
+  connect(): Promise<void> {
+    this.#connecting ??= this.#connect();
+    return this.#connecting;
+  }
+
+  /** Takes messages from now on; connects unless that has begun. */
   async start(): Promise<void> {
+    this.#begun.resolve();
+    await this.connect();
+  }
+
+  async #connect(): Promise<void> {
     this.#chooseHost(0);
     const { tls } = this.#settings;
     if (tls?.cert !== undefined) this.#tunnel = new TlsTunnel(tls, () => this.#target);
@@ -196,6 +212,9 @@ export class Broker {
   }
 
   async #close(): Promise<void> {
+    this.#consumes = false;
+    // A session that waits for it can end.
+    this.#begun.resolve();
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<void>((resolve) => timer = setTimeout(resolve, CLOSE_MS));
     try {
@@ -246,6 +265,7 @@ export class Broker {
         isNewcomer: this.#peers.cluster.isNewcomer,
       },
       caughtUp: () => this.#caughtUp(),
+      begun: this.#begun.promise,
       consumes: () => this.#consumes,
       away: (fault) => this.#queueAway(fault),
     });

@@ -29,6 +29,8 @@ export interface SessionOptions {
   readonly casts?: { readonly queue: string; readonly isNewcomer: () => boolean } | undefined;
   /** The messages that had waited when the consumption began are handled. */
   readonly caughtUp: () => void;
+  /** No messages are taken before. */
+  readonly begun: Promise<void>;
   /** Whether messages are taken at all; no more at the stop. */
   readonly consumes: () => boolean;
   /** The module queue cannot be reached on this connection, and why; undefined once it can. */
@@ -123,6 +125,7 @@ export class Session {
 
   #callChannel(): KeptChannel {
     return this.#keep("calls", async (channel) => {
+      await this.#options.begun;
       const waiting = await declareModuleQueue(channel, this.#options.exchange);
       const { casts } = this.#options;
       clearTimeout(this.#newcomer);

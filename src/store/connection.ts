@@ -38,6 +38,11 @@ export class Connection {
     return this.#link?.waiting ?? 0;
   }
 
+  /** How many questions the present worker has answered. */
+  get answered(): number {
+    return this.#link?.answered ?? 0;
+  }
+
   /**
    * Opens the database unless it is open. One that cannot be used is set aside first, and a new one begun.
    * @returns whether it is a new one

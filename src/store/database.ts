@@ -2,6 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { StoredSilence } from "../fleet/silences.ts";
 import { faultOf, StoreFault } from "./fault.ts";
 import type { CatalogRow, EventQuery, OpenOptions, Page, WritePart } from "./protocol.ts";
+import { type AgentPage, PageWriter } from "./pages.ts";
 import {
   AGENT_COLUMNS,
   type AgentColumns,
@@ -34,6 +35,8 @@ export class Database {
   readonly #inode: number | null;
   readonly #options: OpenOptions;
   readonly #statements: ReturnType<typeof prepareAll>;
+  /** Keeps what the pages have in common until the last one. */
+  #pages = new PageWriter();
   /** The place up to which agents were read. */
   #agentsUpTo = 0;
   /** How many of them the next page holds; more when those of the last one were small. */
@@ -70,15 +73,18 @@ export class Database {
     }
   }
 
-  /** The next agents; undefined behind the last ones. */
-  agents(): AgentColumns | undefined {
+  /** The next agents, in the order of their last beats; undefined behind the last ones. */
+  agents(): AgentPage | undefined {
     const { place, ...columns } = this.#statements.agents.get(this.#agentsUpTo, this.#pageRows) ?? {};
-    if (typeof place !== "number") return undefined;
+    if (typeof place !== "number") {
+      this.#pages = new PageWriter();
+      return undefined;
+    }
     this.#agentsUpTo = place;
     const page = columns as AgentColumns;
     const fitting = Math.floor(this.#pageRows * PAGE_CHARACTERS / page.apps.length);
     this.#pageRows = Math.max(1, Math.min(PAGE_ROWS, fitting, this.#pageRows * 2));
-    return page;
+    return this.#pages.page(page);
   }
 
   /** The events behind a place that were not sent, oldest first. */
@@ -251,10 +257,10 @@ function prepareAll(db: DatabaseSync) {
     agents: prepare(
       db,
       `SELECT max(row) AS place, ${AGENT_COLUMNS.map((column) => `json_group_array(${column}) AS ${column}`).join(", ")}
-       FROM (SELECT row, CAST(ip AS TEXT) AS ip, ${text("asset")}, ${text("version")}, ${text("apps")},
+       FROM (SELECT * FROM (SELECT row, CAST(ip AS TEXT) AS ip, ${text("asset")}, ${text("version")}, ${text("apps")},
        CASE WHEN online = ${UNTOLD} THEN ${UNTOLD} WHEN online THEN 1 ELSE 0 END AS state,
        ${time("last_seen_ms")} AS lastSeenMs, ${time("since_ms")} AS sinceMs
-       FROM agents WHERE row > ? ORDER BY row LIMIT ?)`,
+       FROM agents WHERE row > ? ORDER BY row LIMIT ?) ORDER BY lastSeenMs, row LIMIT -1)`,
     ),
     unsent: prepare(db, `SELECT row, ${EVENT_COLUMNS} FROM events WHERE sent = 0 AND row > ? ORDER BY row LIMIT ?`),
     catalogs: prepare(db, "SELECT * FROM catalogs ORDER BY id DESC"),

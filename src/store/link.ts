@@ -12,6 +12,8 @@ export class WorkerLink {
   readonly #onCrash: (fault: StoreFault) => void;
   readonly #waiting: Waiting[] = [];
   #ended: StoreFault | undefined;
+  /** How many questions were answered. */
+  answered = 0;
 
   /** @param onCrash called once when the worker ended by a fault of its own; after the questions to it were rejected */
   constructor(url: URL, onCrash: (fault: StoreFault) => void) {
@@ -48,6 +50,7 @@ export class WorkerLink {
   }
 
   #answered(answer: Answer): void {
+    this.answered++;
     const asked = this.#waiting.shift();
     if (answer.ok) asked?.resolve(answer.output);
     else asked?.reject(new StoreFault(answer.kind, answer.message));

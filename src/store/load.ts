@@ -3,8 +3,9 @@ import type { StoredSilence } from "../fleet/silences.ts";
 import type { StoredAgent } from "../fleet/stored.ts";
 import type { Connection } from "./connection.ts";
 import { faultOf } from "./fault.ts";
+import { type AgentPage, type KnownApps, PageReader } from "./pages.ts";
 import type { CatalogRow, Page } from "./protocol.ts";
-import { type AgentColumns, agentsOf, unpackEvents } from "./rows.ts";
+import { unpackEvents } from "./rows.ts";
 
 /** What survived the last run. */
 export interface Memory<Agents = StoredAgent[]> {
@@ -16,17 +17,15 @@ export interface Memory<Agents = StoredAgent[]> {
   readonly silences: StoredSilence[];
 }
 
-/** What is made of the agents while they are read. */
-export interface AgentTaker<Agents> {
-  /** Nothing yet. */
-  begin(): Agents;
-  /** Adds some more. */
-  add(agents: Agents, rows: readonly StoredAgent[]): void;
-}
+/** What is made of the agents while they are read: begins with none, and takes each as {@link PageReader} gives it. */
+export type AgentTaker<Agents> = () => {
+  readonly agents: Agents;
+  take(row: StoredAgent, apps: KnownApps): void;
+};
 
 /** What there is without a database. */
 export function noMemory<Agents>(taker: AgentTaker<Agents>): Memory<Agents> {
-  return { agents: taker.begin(), catalogs: [], unsent: [], silences: [] };
+  return { agents: taker().agents, catalogs: [], unsent: [], silences: [] };
 }
 
 /**
@@ -56,23 +55,23 @@ export async function openAndLoad<Agents>(
 }
 
 async function load<Agents>(connection: Connection, taker: AgentTaker<Agents>): Promise<Memory<Agents>> {
-  const memory = noMemory(taker);
+  const taken = taker();
+  const reader = new PageReader((row, apps) => taken.take(row, apps));
+  const unsent: FleetEvent[] = [];
   const [catalogs, silences] = await Promise.all([
     connection.ask("newestCatalogs", null),
     connection.ask("silences", null),
-    eachPage((after) => connection.ask("unsent", { after }), (rows) => memory.unsent.push(...unpackEvents(rows))),
-    eachAgentPage(connection, (page) => taker.add(memory.agents, agentsOf(page))),
+    eachPage((after) => connection.ask("unsent", { after }), (rows) => unsent.push(...unpackEvents(rows))),
+    eachAgentPage(connection, (page) => reader.read(page)),
   ]);
-  memory.catalogs.push(...catalogs);
-  memory.silences.push(...silences);
-  return memory;
+  return { agents: taken.agents, catalogs, unsent, silences };
 }
 
 /** How many pages are asked for ahead, so that the worker goes on reading while this thread has something else to do. */
 const PAGES_AHEAD = 32;
 
-async function eachAgentPage(connection: Connection, take: (page: AgentColumns) => void): Promise<void> {
-  const coming: Promise<AgentColumns | undefined>[] = [];
+async function eachAgentPage(connection: Connection, take: (page: AgentPage) => void): Promise<void> {
+  const coming: Promise<AgentPage | undefined>[] = [];
   const ask = () => {
     const page = connection.ask("agents", null);
     // Whether it fails is seen when it is awaited, unless one before it fails.

@@ -1,7 +1,8 @@
 import type { FaultKind } from "./fault.ts";
 import type { Holder } from "./lock.ts";
 import type { StoredSilence } from "../fleet/silences.ts";
-import type { AgentColumns, PackedAgents, Value } from "./rows.ts";
+import type { AgentPage } from "./pages.ts";
+import type { PackedAgents, Value } from "./rows.ts";
 
 /** A catalog as it is kept. */
 export interface CatalogRow {
@@ -72,7 +73,7 @@ export interface Operations {
   /** Moves the file that cannot be used out of the way; answers where it is now. */
   setAside: { input: { folder: string; holder: Holder; nowMs: number }; output: string };
   /** The next agents since the database was opened; undefined behind the last ones. */
-  agents: { input: null; output: AgentColumns | undefined };
+  agents: { input: null; output: AgentPage | undefined };
   unsent: { input: { after: number }; output: Page<Value[]> };
   silences: { input: null; output: StoredSilence[] };
   newestCatalogs: { input: null; output: CatalogRow[] };

@@ -24,7 +24,7 @@ export interface PackedAgents {
  * Longer texts are not looked up, characters: V8 takes the length of a text of 16,384 characters or more for its hash,
  * so that 2,000 different ones of one length, which any client of the beat port can send, took a minute.
  */
-const MAX_SHARED_LENGTH = 8_192;
+export const MAX_SHARED_LENGTH = 8_192;
 
 /** How an agent is marked that is online and that others were not told of; builds before it read it as online. */
 export const UNTOLD = 2;
@@ -88,27 +88,6 @@ export function* unpackAgents(pack: PackedAgents): Generator<StoredAgent, void, 
 export type AgentColumns = Readonly<Record<(typeof AGENT_COLUMNS)[number], string>>;
 /** The columns: `state` is 0 for offline, 1 for online, {@link UNTOLD} for online and untold. */
 export const AGENT_COLUMNS = ["ip", "asset", "version", "apps", "state", "lastSeenMs", "sinceMs"] as const;
-
-/** The agents of their columns. */
-export function agentsOf(columns: AgentColumns): StoredAgent[] {
-  const texts = (column: "ip" | "asset" | "version" | "apps"): string[] => JSON.parse(columns[column]);
-  const numbers = (column: "state" | "lastSeenMs" | "sinceMs"): number[] => JSON.parse(columns[column]);
-  const [assets, versions, apps] = [texts("asset"), texts("version"), texts("apps")];
-  const [states, lastSeenMs, sinceMs] = [numbers("state"), numbers("lastSeenMs"), numbers("sinceMs")];
-  return texts("ip").map((ip, row) => {
-    const state = states[row] ?? 0;
-    const agent = {
-      ip,
-      asset: assets[row] ?? "",
-      version: versions[row] ?? "",
-      apps: apps[row] ?? "",
-      online: state !== 0,
-      lastSeenMs: lastSeenMs[row] ?? 0,
-      sinceMs: sinceMs[row] ?? 0,
-    };
-    return state === UNTOLD ? { ...agent, untold: true } : agent;
-  });
-}
 
 /** The columns of an event, in the order of {@link packEvents}. */
 export const EVENT_COLUMNS = "id, kind, ip, asset, at_ms, since_ms, last_seen_ms, away_seconds, details" as const;

@@ -21,11 +21,9 @@ const DAY_MS = 86_400_000;
 const MAX_READS = 32;
 
 /** Leaves the agents as they were stored. */
-const AS_STORED: AgentTaker<StoredAgent[]> = {
-  begin: () => [],
-  add(agents, rows) {
-    for (const row of rows) agents.push(row);
-  },
+const AS_STORED: AgentTaker<StoredAgent[]> = () => {
+  const agents: StoredAgent[] = [];
+  return { agents, take: (row) => void agents.push(row) };
 };
 
 /** What a store needs, and its limits. */
@@ -44,7 +42,7 @@ export interface StoreOptions {
   readonly maxQueuedAgents?: number;
   /** All agents and the catalog in force are to be written again, because the database had to be made anew. */
   readonly onRebuilt?: () => void;
-  /** How long the start waits for the disk before it goes on without memory, ms; default 10,000. */
+  /** How long nothing may come from the disk at the start before it goes on without memory, ms; default 10,000. */
   readonly openTimeoutMs?: number;
   /** After which time without an answer the disk counts as hung, ms; default 10,000. */
   readonly stallMs?: number;
@@ -195,7 +193,12 @@ export class Store {
         if (refused.kind !== "inUse") throw cause;
       }
     });
-    if (!await atMost(started, timeoutMs)) this.#writer.stalled(timeoutMs);
+    // All of it may take longer: without memory a million agents would look new.
+    for (let answered = 0; !await atMost(started, timeoutMs); answered = this.#connection.answered) {
+      if (this.#connection.answered !== answered) continue;
+      this.#writer.stalled(timeoutMs);
+      break;
+    }
     if (refused?.kind !== "inUse") return memory;
     await this.close();
     throw refused;

@@ -39,6 +39,35 @@ export const SERVING: BrokerCases = {
     assert.equal(harness.broker.stats.casts, 200);
   },
 
+  "it takes no call before it is started, however long it has been connected": async (rabbit) => {
+    await using peer = await ModulePeer.connect(rabbit.url);
+    await peer.channel.assertQueue("heartbeat", { durable: true });
+    await using harness = await Harness.connect(rabbit);
+    const waiting = () => peer.channel.checkQueue("heartbeat");
+    await waitFor(async () => {
+      // Comes nowhere until the service has bound the queue.
+      await peer.send(INFO_CALL, { replyTo: true });
+      return (await waiting()).messageCount > 0;
+    }, { timeoutMs: 10_000, what: "the connection" });
+    for (let i = 0; i < 100; i++) assert.equal((await waiting()).consumerCount, 0);
+    assert.equal(harness.broker.state.name, "connecting");
+    assert.deepEqual(peer.replies, []);
+    const { messageCount } = await waiting();
+    await harness.broker.start();
+    await waitFor(() => peer.replies.length === messageCount, { timeoutMs: 10_000, what: "the answers" });
+    await harness.up();
+  },
+
+  "it closes at once when it was never started": async (rabbit) => {
+    await using peer = await ModulePeer.connect(rabbit.url);
+    await peer.channel.assertQueue("heartbeat", { durable: true });
+    await peer.send(INFO_CALL, { replyTo: true });
+    const harness = await Harness.connect(rabbit);
+    await harness[Symbol.asyncDispose]();
+    assert.equal(harness.broker.state.name, "down");
+    assert.deepEqual(peer.replies, []);
+  },
+
   "it is connected when it says that it has caught up, so that supervisor can be asked": async (rabbit) => {
     const states: string[] = [];
     await using harness = await Harness.start(rabbit, { onCaughtUp: () => states.push(harness.broker.state.name) });

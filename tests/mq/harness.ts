@@ -55,6 +55,13 @@ export class Harness implements AsyncDisposable {
     });
   }
 
+  /** Begins to connect, and takes no messages yet. */
+  static async connect(rabbit: RabbitServer, options: HarnessOptions = {}): Promise<Harness> {
+    const harness = new Harness(rabbit, options);
+    await harness.broker.connect();
+    return harness;
+  }
+
   /** Begins to connect. */
   static async start(rabbit: RabbitServer, options: HarnessOptions = {}): Promise<Harness> {
     const harness = new Harness(rabbit, options);

@@ -76,6 +76,18 @@ Deno.test("Store starts without memory when the disk hangs, and closes in time a
   assert.equal(place.log.matching(/closed with 5 rows that are not on disk/).length, 1);
 });
 
+Deno.test("Store reads on from a slow disk for longer than it waits for a silent one", async () => {
+  await using place = new Place();
+  const { store: before } = await place.open();
+  await before.write(batch({ agents: agents(4_000) }));
+  await before.close();
+  Deno.writeTextFileSync(`${place.dir}.slow`, "");
+  const started = performance.now();
+  const { memory } = await place.open({ workerUrl, openTimeoutMs: 2_000 });
+  assert.ok(performance.now() - started > 2_000, "the disk was not slow");
+  assert.equal(memory.agents.length, 4_000);
+});
+
 Deno.test("Store that started on a hung disk stores everything when the disk is back, beside what it did not read", async () => {
   await using place = new Place();
   const { store: before } = await place.open();

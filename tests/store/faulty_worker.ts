@@ -2,7 +2,7 @@
 /// <reference lib="deno.worker" />
 // The store's own worker with a disk that hangs and a program that crashes when a test says so: as long as the file
 // `<data folder>.hang` exists, nothing is answered; when `<data folder>.crash` does, the worker ends before the last
-// piece of a transaction.
+// piece of a transaction; while `<data folder>.slow` exists, each page of agents takes a tenth of a second.
 import "../../src/store/worker.ts";
 import type { Question } from "../../src/store/protocol.ts";
 
@@ -22,6 +22,7 @@ self.onmessage = (message: MessageEvent<Question>) => {
     Deno.removeSync(`${folder}.crash`);
     throw new Error("out of order");
   }
+  if (operation === "agents" && exists(`${folder}.slow`)) Atomics.wait(pause, 0, 0, 100);
   answer?.(message);
 };
 

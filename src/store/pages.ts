@@ -1,0 +1,130 @@
+import { type InstalledApps, parseInstalledApps } from "../fleet/beat.ts";
+import type { StoredAgent } from "../fleet/stored.ts";
+import { type AgentColumns, MAX_SHARED_LENGTH, UNTOLD } from "./rows.ts";
+
+/**
+ * Some of the agents on their way to the start. What can be done for them in the worker is done there, because the main
+ * thread is what a start waits for: version and app map are looked up and read there, and each text travels once.
+ */
+export interface AgentPage {
+  /** The text of a JSON array. */
+  readonly ip: string;
+  /** The text of a JSON array. */
+  readonly asset: string;
+  /** Those that no page before had: the text of a JSON array. */
+  readonly versions: string;
+  /** Those that no page before had: the text of a JSON array of {@link ReadApps}. */
+  readonly apps: string;
+  /** Two a row: the places of version and apps among all that have come. */
+  readonly places: Uint32Array;
+  /** Three a row: last beat, since, and the state of {@link AgentColumns}. */
+  readonly numbers: Float64Array;
+}
+
+/** An app map: its text, its JSON as it is shown where that is another text, and what was wrong with it. */
+type ReadApps = readonly [text: string, json?: string | null, fault?: string];
+
+/** The worker's end: makes pages of the columns that SQLite writes. */
+export class PageWriter {
+  readonly #versions = new Numbered();
+  readonly #apps = new Numbered();
+
+  /** The page of the next columns. */
+  page(columns: AgentColumns): AgentPage {
+    const versions: string[] = JSON.parse(columns.version);
+    const apps: string[] = JSON.parse(columns.apps);
+    const [states, lastSeenMs, sinceMs]: number[][] = [columns.state, columns.lastSeenMs, columns.sinceMs]
+      .map((column) => JSON.parse(column));
+    const places = new Uint32Array(apps.length * 2);
+    const numbers = new Float64Array(apps.length * 3);
+    for (let row = 0; row < apps.length; row++) {
+      places[row * 2] = this.#versions.placeOf(versions[row] ?? "");
+      places[row * 2 + 1] = this.#apps.placeOf(apps[row] ?? "");
+      numbers[row * 3] = lastSeenMs?.[row] ?? 0;
+      numbers[row * 3 + 1] = sinceMs?.[row] ?? 0;
+      numbers[row * 3 + 2] = states?.[row] ?? 0;
+    }
+    return {
+      ip: columns.ip,
+      asset: columns.asset,
+      versions: JSON.stringify(this.#versions.takeNew()),
+      apps: JSON.stringify(this.#apps.takeNew().map(read)),
+      places,
+      numbers,
+    };
+  }
+}
+
+function read(text: string): ReadApps {
+  const { json, fault } = parseInstalledApps(text);
+  if (fault !== undefined) return [text, json, fault];
+  return json === text ? [text] : [text, json];
+}
+
+/** Gives equal texts one number, in the order in which they come; very long ones are not looked up. */
+class Numbered {
+  readonly #known = new Map<string, number>();
+  #new: string[] = [];
+  #count = 0;
+
+  placeOf(text: string): number {
+    const isShort = text.length <= MAX_SHARED_LENGTH;
+    const known = isShort ? this.#known.get(text) : undefined;
+    if (known !== undefined) return known;
+    if (isShort) this.#known.set(text, this.#count);
+    this.#new.push(text);
+    return this.#count++;
+  }
+
+  /** Those that have come since this was called the last time. */
+  takeNew(): string[] {
+    const taken = this.#new;
+    this.#new = [];
+    return taken;
+  }
+}
+
+/** An app map that was read already. */
+export interface KnownApps {
+  readonly text: string;
+  readonly installed: InstalledApps;
+}
+
+/** The main thread's end: gives the agents of each page to whoever makes something of them. */
+export class PageReader {
+  readonly #versions: string[] = [];
+  readonly #apps: KnownApps[] = [];
+  readonly #take: (row: StoredAgent, apps: KnownApps) => void;
+
+  /** @param take gets every row, and what was read in its apps; rows with the same texts get the same strings */
+  constructor(take: (row: StoredAgent, apps: KnownApps) => void) {
+    this.#take = take;
+  }
+
+  /** Takes the next page. */
+  read({ ip: ips, asset, versions, apps, places, numbers }: AgentPage): void {
+    for (const version of JSON.parse(versions) as string[]) this.#versions.push(version);
+    for (const [text, json, fault] of JSON.parse(apps) as ReadApps[]) {
+      this.#apps.push({ text, installed: { json: json ?? text, fault } });
+    }
+    const assets: string[] = JSON.parse(asset);
+    let row = 0;
+    for (const ip of JSON.parse(ips) as string[]) {
+      const known = this.#apps[places[row * 2 + 1] ?? 0] ?? NO_APPS;
+      const state = numbers[row * 3 + 2] ?? 0;
+      const agent = {
+        ip,
+        asset: assets[row] ?? "",
+        version: this.#versions[places[row * 2] ?? 0] ?? "",
+        apps: known.text,
+        online: state !== 0,
+        lastSeenMs: numbers[row * 3] ?? 0,
+        sinceMs: numbers[row * 3 + 1] ?? 0,
+      };
+      this.#take(state === UNTOLD ? { ...agent, untold: true } : agent, known);
+      row++;
+    }
+  }
+}
+
+const NO_APPS: KnownApps = { text: "", installed: { json: "{}", fault: undefined } };
