@@ -44,7 +44,7 @@ Deno.test("Fleet.restore takes over from several pages: rows, assets, states, an
   // Now they are told of.
   assert.deepEqual(
     fleet.takeChanges().events.map(({ kind, ip }) => `${kind} ${ip}`).sort(),
-    rows.filter((row) => row.untold).map(({ ip }) => `agentNew ${ip}`).sort(),
+    rows.filter((row) => row.untold).map(({ ip }) => `agentOnline ${ip}`).sort(),
   );
   for (const row of rows) {
     const found = fleet.get(row.ip, NOW);
