@@ -71,11 +71,13 @@ async function emptyingCatalogs(open: Open): Promise<void> {
   supervisor.word = EMPTYING;
   scene.proxy.cut();
   await first.isTold(NOTHING);
+  await last.isTold(V1);
 
   // Apps for more agents need no confirmation; then an emptying cast that supervisor confirms.
   const { asked } = supervisor;
   await supervisor.cast(all("2"));
   await first.isTold(V2);
+  await last.isTold(V2);
   assert.equal(supervisor.asked, asked);
   supervisor.word = EMPTYING;
   await supervisor.cast(EMPTYING);
