@@ -25,7 +25,7 @@ function questions(agents: number): Record<string, (i: number) => Record<string,
     "an address range": (i) => ({ cidr: `10.0.${i % 256}.0/24`, state: "online" }),
     "the longest silent": () => ({ sort: "-silent" }),
     "by name": (i) => ({ sort: "asset", page: page(i) }),
-    "with an app": (i) => ({ app: `app${i % 41}`, page: String(1 + i % 20) }),
+    "with an app": (i) => ({ app: `app${String(i % 41).padStart(2, "0")}`, page: String(1 + i % 20) }),
   };
 }
 
