@@ -1,13 +1,12 @@
 import { Buffer } from "node:buffer";
 import { z } from "zod";
 import type { ForgottenRow, RemoteBeat } from "../fleet/sharing.ts";
+import { Numbered } from "../numbered.ts";
 
 /** The version of the records; those of another one are left alone. */
 const VERSION = 1;
 /** The largest record that is parsed, bytes: a catalog of 50,000 agents has several MiB. */
 const MAX_RECORD_BYTES = 64 * 1024 * 1024;
-/** The longest text that is looked up among those that were written before, characters: V8 hashes longer ones badly. */
-const MAX_SHARED_LENGTH = 8_192;
 
 /** A beat as instances tell each other. */
 export interface SharedBeat extends RemoteBeat {
@@ -163,21 +162,13 @@ type BeatRow = [
 
 /** Thousands of agents have the same few versions and app maps, so these are written once a record. */
 function packed(beats: readonly SharedBeat[]): { texts: string[]; beats: BeatRow[] } {
-  const texts: string[] = [];
-  const places = new Map<string, number>();
-  const placeOf = (text: string): number => {
-    const known = text.length <= MAX_SHARED_LENGTH ? places.get(text) : undefined;
-    if (known !== undefined) return known;
-    const place = texts.push(text) - 1;
-    if (text.length <= MAX_SHARED_LENGTH) places.set(text, place);
-    return place;
-  };
+  const texts = new Numbered();
   const rows = beats.map(({ ip, asset, version, apps, stampMs, ageMs, peer }): BeatRow => {
-    const row: BeatRow = [ip, asset, placeOf(version), placeOf(apps), stampMs, ageMs];
+    const row: BeatRow = [ip, asset, texts.placeOf(version), texts.placeOf(apps), stampMs, ageMs];
     if (peer !== undefined) row.push(peer);
     return row;
   });
-  return { texts, beats: rows };
+  return { texts: texts.takeNew(), beats: rows };
 }
 
 /** By hand, because there are thousands a second. */

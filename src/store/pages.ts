@@ -1,6 +1,7 @@
 import { type InstalledApps, parseInstalledApps } from "../fleet/beat.ts";
 import type { StoredAgent } from "../fleet/stored.ts";
-import { type AgentColumns, MAX_SHARED_LENGTH, UNTOLD } from "./rows.ts";
+import { Numbered } from "../numbered.ts";
+import { type AgentColumns, UNTOLD } from "./rows.ts";
 
 /**
  * Some of the agents on their way to the start. What can be done for them in the worker is done there, because the main
@@ -59,29 +60,6 @@ function read(text: string): ReadApps {
   const { json, fault } = parseInstalledApps(text);
   if (fault !== undefined) return [text, json, fault];
   return json === text ? [text] : [text, json];
-}
-
-/** Gives equal texts one number, in the order in which they come; very long ones are not looked up. */
-class Numbered {
-  readonly #known = new Map<string, number>();
-  #new: string[] = [];
-  #count = 0;
-
-  placeOf(text: string): number {
-    const isShort = text.length <= MAX_SHARED_LENGTH;
-    const known = isShort ? this.#known.get(text) : undefined;
-    if (known !== undefined) return known;
-    if (isShort) this.#known.set(text, this.#count);
-    this.#new.push(text);
-    return this.#count++;
-  }
-
-  /** Those that have come since this was called the last time. */
-  takeNew(): string[] {
-    const taken = this.#new;
-    this.#new = [];
-    return taken;
-  }
 }
 
 /** An app map that was read already. */

@@ -1,5 +1,6 @@
 import type { EventKind, FleetEvent } from "../fleet/events.ts";
 import type { StoredAgent } from "../fleet/stored.ts";
+import { Numbered } from "../numbered.ts";
 import { StoreFault } from "./fault.ts";
 
 /** A value that SQLite stores as it is. */
@@ -20,12 +21,6 @@ export interface PackedAgents {
   readonly shared: readonly string[];
 }
 
-/**
- * Longer texts are not looked up, characters: V8 takes the length of a text of 16,384 characters or more for its hash,
- * so that 2,000 different ones of one length, which any client of the beat port can send, took a minute.
- */
-export const MAX_SHARED_LENGTH = 8_192;
-
 /** How an agent is marked that is online and that others were not told of; builds before it read it as online. */
 export const UNTOLD = 2;
 
@@ -33,15 +28,7 @@ export const UNTOLD = 2;
 export function packAgents(agents: readonly StoredAgent[]): PackedAgents {
   const places = new Uint32Array(agents.length * 4);
   const numbers = new Float64Array(agents.length * 3);
-  const shared: string[] = [];
-  const known = new Map<string, number>();
-  const placeOf = (text: string): number => {
-    const isShort = text.length <= MAX_SHARED_LENGTH;
-    const place = isShort ? known.get(text) : undefined;
-    if (place !== undefined) return place;
-    if (isShort) known.set(text, shared.length);
-    return shared.push(text) - 1;
-  };
+  const shared = new Numbered();
   const names: string[] = [];
   let place = 0;
   let number = 0;
@@ -49,13 +36,13 @@ export function packAgents(agents: readonly StoredAgent[]): PackedAgents {
     names.push(agent.ip, agent.asset);
     places[place++] = agent.ip.length;
     places[place++] = agent.asset.length;
-    places[place++] = placeOf(agent.version);
-    places[place++] = placeOf(agent.apps);
+    places[place++] = shared.placeOf(agent.version);
+    places[place++] = shared.placeOf(agent.apps);
     numbers[number++] = agent.lastSeenMs;
     numbers[number++] = agent.sinceMs;
     numbers[number++] = agent.untold ? UNTOLD : agent.online ? 1 : 0;
   }
-  return { count: agents.length, names: names.join(""), places, numbers, shared };
+  return { count: agents.length, names: names.join(""), places, numbers, shared: shared.takeNew() };
 }
 
 /** The agents of a pack, in its order. */
