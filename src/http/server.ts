@@ -1,5 +1,6 @@
 import { retryDelayMs } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
+import { within } from "../deadline.ts";
 import { canonicalAddress } from "../fleet/address.ts";
 import { authority } from "../fleet/address.ts";
 import { FaultLog, type Logger } from "../log.ts";
@@ -107,7 +108,7 @@ export class HttpServer {
     clearTimeout(this.#retry);
     const server = this.#server;
     if (server === undefined) return;
-    if (this.#unfinished > 0) await within(new Promise((resolve) => this.#onFinished = resolve), DRAIN_MS);
+    if (this.#unfinished > 0) await within(new Promise<void>((resolve) => this.#onFinished = resolve), DRAIN_MS);
     await within(server.finished, FLUSH_MS);
     this.#server = undefined;
     // Not shutdown(), which waits for whoever has sent half a header, or does not read.
@@ -246,13 +247,6 @@ export class HttpServer {
     this.#faults.error("http_failed", "http: a request could not be answered: {cause}", { cause });
     return problemResponse(new Problem(500, "the service failed at this; its log says why"));
   }
-}
-
-/** Waits until something has happened, but not longer than told. */
-async function within(happened: Promise<void>, timeoutMs: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  await Promise.race([happened, new Promise<void>((resolve) => timer = setTimeout(resolve, timeoutMs))]);
-  clearTimeout(timer);
 }
 
 /**

@@ -10,6 +10,7 @@ import {
 import type { CatalogUpdates } from "../apps/offer.ts";
 import { retryDelayMs } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
+import { within } from "../deadline.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { FaultLog, type Logger } from "../log.ts";
 import type { Slices } from "../slices.ts";
@@ -215,12 +216,9 @@ export class Broker {
     this.#consumes = false;
     // A session that waits for it can end.
     this.#begun.resolve();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, CLOSE_MS));
     try {
-      await Promise.race([this.#closeInOrder(), late]);
+      await within(this.#closeInOrder(), CLOSE_MS);
     } finally {
-      clearTimeout(timer);
       // Also when a stalled broker left the above waiting: no more attempts, and no socket stays behind.
       void this.#recovering?.close();
       this.#breakOff.abort();

@@ -1,6 +1,7 @@
 import type { Channel, ConsumeMessage } from "amqplib";
 import { Buffer } from "node:buffer";
 import { isObject } from "../apps/entries.ts";
+import { LATE, within } from "../deadline.ts";
 import { quoted } from "../quoted.ts";
 import type { Broker } from "./broker.ts";
 import { explainFault } from "./faults.ts";
@@ -81,7 +82,7 @@ class Question {
   readonly #queue: string;
   /** Routing key of the answer in the older form, 16 upper-case hexadecimal digits; also the correlation id. */
   readonly #id = randomId();
-  #settle: ((answer: SupervisorAnswer | Error | undefined) => void) | undefined;
+  #settle: ((answer: SupervisorAnswer | Error) => void) | undefined;
   #early: SupervisorAnswer | Error | undefined;
   #open = true;
 
@@ -118,8 +119,7 @@ class Question {
   async put(form: Form): Promise<SupervisorAnswer | undefined> {
     const timeoutMs = this.#options.timeoutMs ?? TIMEOUT_MS;
     const mqtype = form === "reply_to" ? "call" : `call.${this.#id}`;
-    const answered = new Promise<SupervisorAnswer | Error | undefined>((resolve) => this.#settle = resolve);
-    const timer = setTimeout(() => this.#deliver(undefined), timeoutMs);
+    const answered = new Promise<SupervisorAnswer | Error>((resolve) => this.#settle = resolve);
     try {
       if (this.#early !== undefined) this.#deliver(this.#early);
       else {
@@ -135,11 +135,10 @@ class Question {
           },
         );
       }
-      const answer = await answered;
+      const answer = await within(answered, timeoutMs);
       if (answer instanceof Error) throw answer;
-      return answer;
+      return answer === LATE ? undefined : answer;
     } finally {
-      clearTimeout(timer);
       this.#settle = undefined;
     }
   }
@@ -149,7 +148,7 @@ class Question {
     if (this.#open) await this.#channel.close();
   }
 
-  #deliver(answer: SupervisorAnswer | Error | undefined): void {
+  #deliver(answer: SupervisorAnswer | Error): void {
     if (this.#settle !== undefined) this.#settle(answer);
     else this.#early ??= answer;
   }

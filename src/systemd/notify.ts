@@ -1,4 +1,5 @@
 /// <reference lib="deno.unstable" />
+import { LATE, within } from "../deadline.ts";
 import type { Logger } from "../log.ts";
 
 /** What systemd says in the environment of a service (sd_notify(3), sd_watchdog_enabled(3)). */
@@ -65,14 +66,10 @@ export class NotifySocket {
 
   async #send(target: Deno.UnixAddr, text: string): Promise<boolean> {
     if (this.#closing && this.#fault !== undefined) return false;
-    let timer: ReturnType<typeof setTimeout> | undefined;
     try {
       this.#socket ??= openDatagram();
       const sent = this.#socket.send(new TextEncoder().encode(text), target);
-      const expired = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`not taken within ${SEND_TIMEOUT_MS} ms`)), SEND_TIMEOUT_MS);
-      });
-      await Promise.race([sent, expired]);
+      if (await within(sent, SEND_TIMEOUT_MS) === LATE) throw new Error(`not taken within ${SEND_TIMEOUT_MS} ms`);
       this.#fault = undefined;
       return true;
     } catch (cause) {
@@ -81,8 +78,6 @@ export class NotifySocket {
       this.#socket?.close();
       this.#socket = undefined;
       return false;
-    } finally {
-      clearTimeout(timer);
     }
   }
 

@@ -1,3 +1,4 @@
+import { LATE, within } from "../deadline.ts";
 import { localHost } from "../fleet/address.ts";
 import type { BeatSocket } from "./door.ts";
 
@@ -24,12 +25,9 @@ export class Knock implements Knocker {
 
   /** Resolves with whether the accept loop brought the other end within the time. Never rejects. */
   async answered(timeoutMs: number): Promise<boolean> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const expired = new Promise<false>((resolve) => timer = setTimeout(() => resolve(false), timeoutMs));
-    const answered = await Promise.race([this.#heard.then(() => true), expired]);
-    clearTimeout(timer);
+    const answered = await within(this.#heard, timeoutMs);
     this.#connected.then((connection) => connection?.close());
-    return answered;
+    return answered !== LATE;
   }
 
   async isFrom(socket: BeatSocket): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { LATE, within } from "../../deadline.ts";
 import { faultOf } from "../../store/fault.ts";
 import { Problem } from "../problem.ts";
 import type { Call, Route } from "../route.ts";
@@ -42,8 +43,8 @@ class Backup {
     this.#isBusy = true;
     const free = () => this.#isBusy = false;
     const copy = this.#copy(call.who);
-    const isReady = await isInTime(copy);
-    if (!isReady) {
+    const settled = copy.catch(() => {});
+    if (await within(settled, COPY_TIMEOUT_MS) === LATE) {
       // Who asked is told now; what comes of it later concerns nobody any more.
       copy.then(({ file }) => file.close()).catch(() => {}).finally(free);
       throw new Problem(503, `the copy was not ready within ${COPY_TIMEOUT_MS / 1000} s; the disk may hang`);
@@ -95,16 +96,6 @@ async function remove(path: string): Promise<void> {
   } catch (cause) {
     if (!(cause instanceof Deno.errors.NotFound)) throw faultOf(cause);
   }
-}
-
-/** Whether a copy is made, or has failed, before nobody waits for it any more. */
-async function isInTime(copy: Promise<unknown>): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const expired = new Promise<false>((resolve) => timer = setTimeout(() => resolve(false), COPY_TIMEOUT_MS));
-  const settled = copy.then(() => true, () => true);
-  const result = await Promise.race([settled, expired]);
-  clearTimeout(timer);
-  return result;
 }
 
 /**

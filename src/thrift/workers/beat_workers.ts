@@ -1,5 +1,6 @@
 import type { Catalog } from "../../apps/catalog.ts";
 import { type Clock, instant } from "../../clock.ts";
+import { LATE, within } from "../../deadline.ts";
 import type { Cidrs } from "../../fleet/address.ts";
 import type { Beat } from "../../fleet/beat.ts";
 import type { BeatOutcome, Fleet } from "../../fleet/fleet.ts";
@@ -162,17 +163,11 @@ export class BeatWorkers implements BeatPort {
     const memory = await this.#surroundings.slices.run(packCatalog(catalog));
     this.#replicated = catalog;
     this.#catalog = { number: this.#catalog.number + 1, memory };
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<void>((resolve) =>
-      timer = setTimeout(() => {
-        this.#notTaken(`no answer within ${CATALOG_PATIENCE_MS / 1000} s`);
-        resolve();
-      }, CATALOG_PATIENCE_MS)
-    );
     // One that ended meanwhile is followed by one that begins with this catalog.
     const taken = Promise.allSettled(this.#workers.map((worker) => worker.replaceCatalog(this.#catalog)));
-    await Promise.race([taken, late]);
-    clearTimeout(timer);
+    if (await within(taken, CATALOG_PATIENCE_MS) === LATE) {
+      this.#notTaken(`no answer within ${CATALOG_PATIENCE_MS / 1000} s`);
+    }
   }
 
   /**

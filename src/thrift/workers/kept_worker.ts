@@ -1,4 +1,5 @@
 import { retryDelayMs } from "../../backoff.ts";
+import { within } from "../../deadline.ts";
 import type { Logger } from "../../log.ts";
 import type { Certificate } from "../door.ts";
 import type { NumberedCatalog, WorkerStart } from "./protocol.ts";
@@ -79,9 +80,7 @@ export class KeptWorker {
     clearTimeout(this.#timer);
     const link = this.#link;
     if (link === undefined) return;
-    const timer = setTimeout(() => link.terminate(), patienceMs);
-    if (this.#isListening) await link.stop(drainTimeoutMs).catch(() => {});
-    clearTimeout(timer);
+    if (this.#isListening) await within(link.stop(drainTimeoutMs).catch(() => {}), patienceMs);
     this.#isListening = false;
     link.terminate();
   }
