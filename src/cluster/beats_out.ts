@@ -1,7 +1,7 @@
 import type { Buffer } from "node:buffer";
 import type { Clock } from "../clock.ts";
 import type { Agent } from "../fleet/agent.ts";
-import type { ClusterFleet } from "./cluster_fleet.ts";
+import type { Sharing } from "../fleet/sharing.ts";
 import { encodeRecord, type SharedBeat } from "./records.ts";
 
 /** The most beats in a record, about 5 ms of work. */
@@ -13,7 +13,7 @@ const MAX_LENGTH = 1024 * 1024;
 export interface BeatsOutOptions {
   readonly run: string;
   readonly clock: Clock;
-  readonly fleet: Pick<ClusterFleet, "takeOwn" | "giveBack">;
+  readonly sharing: Pick<Sharing, "takeOwn" | "giveBack">;
   /** Appends a record to the stream. @returns whether it is there; never rejects */
   readonly publish: (content: Buffer) => Promise<boolean>;
 }
@@ -40,13 +40,13 @@ export class BeatsOut {
   }
 
   async #flush(): Promise<boolean> {
-    const agents = this.#options.fleet.takeOwn();
+    const agents = this.#options.sharing.takeOwn();
     for (let first = 0; first < agents.length;) {
       const last = endOfRecord(agents, first);
       // Other work gets its turn between two records.
       if (first > 0) await new Promise((resolve) => setTimeout(resolve, 0));
       if (!await this.#publish(agents.slice(first, last))) {
-        this.#options.fleet.giveBack(agents.slice(first));
+        this.#options.sharing.giveBack(agents.slice(first));
         return false;
       }
       first = last;

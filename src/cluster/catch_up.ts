@@ -1,7 +1,7 @@
 import { type Clock, instant } from "../clock.ts";
 import type { Instant } from "../fleet/agent.ts";
+import type { Sharing } from "../fleet/sharing.ts";
 import type { Slices } from "../slices.ts";
-import type { ClusterFleet } from "./cluster_fleet.ts";
 import type { Members } from "./members.ts";
 import type { SharedBeat } from "./records.ts";
 import type { Tombstones } from "./tombstones.ts";
@@ -26,7 +26,7 @@ export type CatchUpPhase = "away" | "reading" | "measuring" | "applying" | "wait
 
 /** What catching up needs. */
 export interface CatchUpOptions {
-  readonly fleet: ClusterFleet;
+  readonly sharing: Pick<Sharing, "remoteBeat" | "fallBehind" | "catchUp">;
   readonly members: Members;
   readonly tombstones: Tombstones;
   readonly slices: Slices;
@@ -128,7 +128,7 @@ export class CatchUp {
   #begin(phase: "away" | "reading"): void {
     this.#attempt++;
     this.#enter(phase);
-    this.#options.fleet.fallBehind();
+    this.#options.sharing.fallBehind();
   }
 
   #enter(phase: CatchUpPhase): void {
@@ -178,8 +178,8 @@ export class CatchUp {
   }
 
   #apply(beat: SharedBeat, lastBeatMs: number, now: Instant): void {
-    const { fleet, tombstones } = this.#options;
-    if (!tombstones.hides(beat.ip, beat.stampMs)) fleet.remoteBeat(beat, lastBeatMs, now);
+    const { sharing, tombstones } = this.#options;
+    if (!tombstones.hides(beat.ip, beat.stampMs)) sharing.remoteBeat(beat, lastBeatMs, now);
   }
 
   #awaitOthers(passedMs: number): void {
@@ -194,7 +194,7 @@ export class CatchUp {
 
   #settle(othersWere: boolean): void {
     this.#enter("settled");
-    this.#options.fleet.catchUp(this.#now(), { endGrace: othersWere });
+    this.#options.sharing.catchUp(this.#now(), { endGrace: othersWere });
     this.#options.onSettled(othersWere);
   }
 

@@ -1,6 +1,7 @@
 import { type Clock, instant } from "../clock.ts";
 import type { Instant } from "../fleet/agent.ts";
 import type { FleetEvent } from "../fleet/events.ts";
+import type { Fleet } from "../fleet/fleet.ts";
 import type { ForgottenRow } from "../fleet/sharing.ts";
 import { FaultLog, type Logger } from "../log.ts";
 import type { Broker } from "../mq/broker.ts";
@@ -8,7 +9,6 @@ import type { Slices } from "../slices.ts";
 import { BeatsOut } from "./beats_out.ts";
 import { CatalogShare, type ShareableCatalog } from "./catalog_share.ts";
 import { CatchUp } from "./catch_up.ts";
-import type { ClusterFleet } from "./cluster_fleet.ts";
 import { Inbox } from "./inbox.ts";
 import { Leader } from "./leader.ts";
 import { Markers } from "./markers.ts";
@@ -47,7 +47,7 @@ export interface ClusterOptions {
   /** Version of the program. */
   readonly version: string;
   readonly broker: Pick<Broker, "state" | "channel" | "confirmChannel">;
-  readonly fleet: ClusterFleet;
+  readonly fleet: Pick<Fleet, "sharing" | "releaseGuard">;
   readonly catalog: ShareableCatalog;
   readonly slices: Slices;
   readonly clock: Clock;
@@ -96,6 +96,7 @@ export class Cluster {
   constructor(options: ClusterOptions) {
     this.#options = options;
     const { clock, log, run, instance, fleet, slices, broker, random } = options;
+    const { sharing } = fleet;
     const now = () => clock.monotonic();
     this.#lastTick = this.#now();
     this.#startedMs = now();
@@ -115,12 +116,12 @@ export class Cluster {
       onClose: () => this.#closed(),
     });
     this.#catchUp = new CatchUp({
-      ...{ fleet, slices, clock, members: this.#members, tombstones: this.#tombstones },
+      ...{ sharing, slices, clock, members: this.#members, tombstones: this.#tombstones },
       mark: () => this.#mark(),
       onCaughtUp: () => log.info("cluster: caught up with the others"),
       onSettled: (othersWere) => this.#settled(othersWere),
     });
-    this.#beatsOut = new BeatsOut({ run, clock, fleet, publish: (content) => this.#stream.publish(content) });
+    this.#beatsOut = new BeatsOut({ run, clock, sharing, publish: (content) => this.#stream.publish(content) });
     this.#pending = new PendingEvents({
       ...{ now, drop: options.drop },
       tell: (events) => this.#tell(events),
@@ -171,7 +172,7 @@ export class Cluster {
 
   /** Begins to share. */
   start(): void {
-    this.#options.fleet.fallBehind();
+    this.#options.fleet.sharing.fallBehind();
     this.#stream.start();
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
@@ -269,7 +270,7 @@ export class Cluster {
       number: this.#markers.next(),
       version,
       caughtUp: this.#catchUp.isCaughtUp && this.#backlogSent,
-      settled: isSettled && !fleet.inGrace(this.#now()),
+      settled: isSettled && !fleet.sharing.inGrace(this.#now()),
       leading: this.#leader.leads,
       catalog: this.#catalogs.own,
       leaves: this.#leaves,
@@ -318,7 +319,9 @@ export class Cluster {
     this.#lastTick = now;
     if (Math.abs(stepMs) > CLOCK_STEP_MS) this.#members.clockWasSet();
     if (!this.#stream.isOpen || !this.#catchUp.isLive) return;
-    if (passedMs > STALL_MS || (this.#catchUp.phase === "settled" && this.#options.fleet.isBehind)) this.#readAgain();
+    if (passedMs > STALL_MS || (this.#catchUp.phase === "settled" && this.#options.fleet.sharing.isBehind)) {
+      this.#readAgain();
+    }
   }
 
   #readAgain(): void {

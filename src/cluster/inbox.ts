@@ -1,9 +1,9 @@
 import { type Clock, instant } from "../clock.ts";
 import { IdentityError, parseBeat } from "../fleet/beat.ts";
+import type { Fleet } from "../fleet/fleet.ts";
 import type { FaultLog } from "../log.ts";
 import type { CatalogShare } from "./catalog_share.ts";
 import type { CatchUp } from "./catch_up.ts";
-import type { ClusterFleet } from "./cluster_fleet.ts";
 import type { Markers } from "./markers.ts";
 import type { Members } from "./members.ts";
 import type { PendingEvents } from "./pending_events.ts";
@@ -17,7 +17,7 @@ export interface InboxOptions {
   readonly run: string;
   readonly clock: Clock;
   readonly faults: FaultLog;
-  readonly fleet: Pick<ClusterFleet, "forgetSeen" | "releaseGuard">;
+  readonly fleet: Pick<Fleet, "sharing" | "releaseGuard">;
   readonly members: Members;
   readonly markers: Markers;
   readonly catchUp: CatchUp;
@@ -76,7 +76,7 @@ export class Inbox {
         return pending.told(record.events);
       case "forget":
         tombstones.add(record.rows, now.monotonic);
-        return fleet.forgetSeen(record.rows, now);
+        return fleet.sharing.forgetSeen(record.rows, now);
       case "guardRelease":
         if (catchUp.isLive) fleet.releaseGuard(now);
         return;

@@ -1,31 +1,22 @@
-import { Agent, type AgentState, type Instant } from "./agent.ts";
-import { AppMaps } from "./app_maps.ts";
+import type { Agent, AgentState, Instant } from "./agent.ts";
 import type { Beat } from "./beat.ts";
-import { BeatInterval } from "./beat_interval.ts";
 import { Changes, type FleetChanges } from "./changes.ts";
 import { agentEvent } from "./events.ts";
 import type { FlapOptions } from "./flaps.ts";
-import { compareIdentity } from "./identity.ts";
 import { Liveness, type LivenessOptions, type LivenessStatus } from "./liveness.ts";
 import { News } from "./news.ts";
 import type { AgentQuery } from "./query.ts";
-import { type ForgottenRow, isNewer, OwnBeats, type RemoteBeat } from "./sharing.ts";
-import { Shared } from "./shared.ts";
+import { Roster, type RosterOptions } from "./roster.ts";
+import { OwnBeats, Sharing } from "./sharing.ts";
 import { type EndedSilence, type NewSilence, type Silence, Silences, type StoredSilence } from "./silences.ts";
 import { type RestoredAgents, type StoredAgent, storedAgent } from "./stored.ts";
 import { AgentTable } from "./table.ts";
 
 /** The limits of a fleet. */
-export interface FleetOptions extends LivenessOptions {
+export interface FleetOptions extends LivenessOptions, RosterOptions {
   /** How long an offline agent is kept before it is forgotten, ms. */
   readonly retentionMs: number;
-  /** The most rows there may be. */
-  readonly max: number;
   readonly flap: FlapOptions;
-  /** How many characters the app maps of all agents may have together; no limit unless given. */
-  readonly maxAppsLength?: number;
-  /** What happens to a beat that claims another address than its TCP peer has. */
-  readonly addressCheck: "off" | "warn" | "enforce";
 }
 
 /**
@@ -33,16 +24,6 @@ export interface FleetOptions extends LivenessOptions {
  * was no room for a new row (`full`), or it claimed an address that is not its own (`foreign`, with `enforce` only).
  */
 export type BeatOutcome = "new" | "returned" | "beat" | "full" | "foreign";
-
-/** A beat, when and where it came. */
-interface Coming {
-  readonly beat: Beat;
-  readonly at: Instant;
-  /** Address of the TCP peer; undefined where it says nothing about the agent. */
-  readonly peer: string | undefined;
-  /** Whether it came to another instance. */
-  readonly isRemote: boolean;
-}
 
 /** What is left of a former run. */
 export interface FleetMemory {
@@ -58,19 +39,15 @@ export class Fleet {
   #options: FleetOptions;
   readonly #table = new AgentTable();
   readonly #liveness: Liveness;
-  readonly #changes = new Changes(() => this.#isCatchingUp || this.#liveness.isBehind);
-  readonly #own = new OwnBeats();
-  #isCatchingUp = false;
+  readonly #changes = new Changes(() => this.sharing.learns);
   readonly #news: News;
+  readonly #roster: Roster;
+  /** What other instances of a cluster have to do with it. */
+  readonly sharing: Sharing;
   /** The maintenance windows. */
   readonly silences: Silences;
   #now: Instant = { monotonic: 0, wall: 0 };
-  readonly #interval = new BeatInterval();
-  readonly #appMaps = new AppMaps();
-  readonly #versions = new Shared((version) => version);
   #warmingUntilMs = -Infinity;
-  /** Counters since the start. */
-  readonly stats = { evicted: 0, foreign: 0, conflicts: 0 };
 
   /** @param random a number in [0, 1), for the order in which held agents go offline */
   constructor(options: FleetOptions, random?: () => number) {
@@ -86,6 +63,20 @@ export class Fleet {
       guardOn: (counts) => this.#news.guardOn(counts, this.#now),
       guardOff: (counts) => this.#news.guardOff(counts, this.#now),
     }, random);
+    const own = new OwnBeats();
+    const parts = { table: this.#table, liveness: this.#liveness, own };
+    const { silences } = this;
+    this.#roster = new Roster(options, { ...parts, silences, changes: this.#changes, news: this.#news });
+    this.sharing = new Sharing({
+      ...{ ...parts, roster: this.#roster },
+      advance: (now) => this.advance(now),
+      endWarming: ({ monotonic }) => this.#warmingUntilMs = Math.min(this.#warmingUntilMs, monotonic),
+    });
+  }
+
+  /** Counters since the start. */
+  get stats(): Readonly<Roster["stats"]> {
+    return this.#roster.stats;
   }
 
   /**
@@ -94,79 +85,7 @@ export class Fleet {
    */
   beat(beat: Beat, now: Instant, peer?: string): BeatOutcome {
     this.advance(now);
-    const { addressCheck } = this.#options;
-    const claims = addressCheck === "off" ? undefined : peer;
-    if (claims !== undefined && claims !== beat.ip) {
-      this.stats.foreign++;
-      if (addressCheck === "enforce") return "foreign";
-    }
-    const known = this.#table.get(beat.ip);
-    const coming = { beat, at: now, peer: claims, isRemote: false };
-    return known === undefined ? this.#add(coming) : this.#renew(known, coming);
-  }
-
-  /**
-   * Takes in a beat that came to another instance.
-   * @param lastBeatMs when it came, by the monotonic clock, ms
-   * @returns `old` where a newer one is known
-   */
-  remoteBeat(beat: RemoteBeat, lastBeatMs: number, now: Instant): BeatOutcome | "old" {
-    this.advance(now);
-    const peer = this.#options.addressCheck === "off" ? undefined : beat.peer === "" ? beat.ip : beat.peer;
-    const known = this.#table.get(beat.ip);
-    const at = { monotonic: Math.min(lastBeatMs, now.monotonic), wall: beat.stampMs };
-    if (known === undefined) return this.#add({ beat, at, peer, isRemote: true });
-    if (!isNewer(known, at)) return "old";
-    this.#own.delete(known);
-    at.monotonic = Math.max(at.monotonic, known.lastBeatMs);
-    return this.#renew(known, { beat, at, peer, isRemote: true });
-  }
-
-  /** Agents whose newest beat came here since this was called the last time, or since the fleet first fell behind. */
-  takeOwn(): Agent[] {
-    return this.#own.take();
-  }
-
-  /** Gives back what could not be passed on. */
-  giveBack(agents: readonly Agent[]): void {
-    this.#own.giveBack(agents);
-  }
-
-  /** Whether there may be beats at other instances that are not known here, so that nobody is called offline. */
-  get isBehind(): boolean {
-    return this.#liveness.isBehind;
-  }
-
-  /** From now on there are other instances, with beats that are not known here. */
-  fallBehind(): void {
-    this.#own.gather();
-    this.#liveness.fallBehind();
-  }
-
-  /**
-   * All beats are known, those at other instances too.
-   * @param endGrace whether others were there all the time, so that grace is not needed either
-   */
-  catchUp(now: Instant, { endGrace }: { endGrace: boolean }): void {
-    this.#isCatchingUp = true;
-    this.#liveness.catchUp(now, { endGrace });
-    if (endGrace) this.#warmingUntilMs = Math.min(this.#warmingUntilMs, now.monotonic);
-    this.advance(now);
-    this.#isCatchingUp = false;
-  }
-
-  /** Whether a start or a stall was so short a time ago that nobody is called offline. */
-  inGrace(now: Instant): boolean {
-    return now.monotonic < this.#liveness.status.graceUntilMs;
-  }
-
-  /** Forgets rows that were forgotten by hand elsewhere, unless there was a beat since the one that was the last then. */
-  forgetSeen(rows: readonly ForgottenRow[], now: Instant): void {
-    this.advance(now);
-    for (const { ip, stampMs } of rows) {
-      const agent = this.#table.get(ip);
-      if (agent !== undefined && Math.floor(agent.lastSeenMs) <= stampMs) this.#forget(agent, "hand");
-    }
+    return this.#roster.take({ beat, at: now, peer, heardAt: undefined });
   }
 
   /** Takes in maintenance windows that began elsewhere. */
@@ -189,9 +108,7 @@ export class Fleet {
     const offline: Agent[] = [];
     // In the order in which they lie in memory.
     for (const agent of agents) {
-      this.#appMaps.add(agent);
-      this.#table.add(agent);
-      this.silences.apply(agent);
+      this.#roster.restore(agent);
       (agent.state === "online" ? online : offline).push(agent);
     }
     for (const agent of untold.toSorted(byLastBeat)) this.#news.appeared(agent);
@@ -268,7 +185,7 @@ export class Fleet {
 
   /** The mean time between two beats of an agent, ms, over the last hundreds of beats; undefined before the second. */
   get beatIntervalMs(): number | undefined {
-    return this.#interval.meanMs;
+    return this.#roster.beatIntervalMs;
   }
 
   /** The agent at a canonical address. */
@@ -301,7 +218,7 @@ export class Fleet {
   forget(ip: string, now: Instant): boolean {
     this.advance(now);
     const agent = this.#table.get(ip);
-    if (agent !== undefined) this.#forget(agent, "hand");
+    if (agent !== undefined) this.#roster.forget(agent, { reason: "hand", now });
     return agent !== undefined;
   }
 
@@ -342,81 +259,8 @@ export class Fleet {
   reconfigure(options: FleetOptions): void {
     this.#options = options;
     this.#liveness.reconfigure(options);
+    this.#roster.reconfigure(options);
     this.#news.reconfigure(options.flap);
-  }
-
-  #add(coming: Coming): BeatOutcome {
-    const { beat, at, peer } = coming;
-    if (this.#table.size >= this.#options.max) {
-      const { head: longestGone } = this.#liveness.offline;
-      if (longestGone === undefined) return "full";
-      this.#forget(longestGone, "evicted");
-      this.stats.evicted++;
-    }
-    const agent = new Agent(beat.ip);
-    agent.asset = beat.asset;
-    compareIdentity(agent, { asset: beat.asset, peer }, { now: at, timeoutMs: this.#options.timeoutMs });
-    agent.enter(at);
-    this.#updated(agent, beat, at);
-    this.#changes.touch(agent);
-    this.#table.add(agent);
-    this.silences.apply(agent);
-    this.#line(agent, coming);
-    this.#news.appeared(agent);
-    return "new";
-  }
-
-  /** A beat of an agent that is known. */
-  #renew(agent: Agent, coming: Coming): BeatOutcome {
-    const { beat, at } = coming;
-    this.#identify(agent, coming);
-    const returned = agent.state === "offline";
-    // Made before the row changes, because it tells how long the agent was away.
-    const event = returned ? agentEvent("agentOnline", agent, { at: at.wall, now: at }) : undefined;
-    // While it is behind, beats that came elsewhere are missing.
-    if (agent.state === "online" && !this.isBehind) this.#interval.add(at.monotonic - agent.lastBeatMs);
-    this.#updated(agent, beat, at);
-    this.#line(agent, coming);
-    if (event === undefined) return "beat";
-    agent.enter(at);
-    this.#changes.touch(agent);
-    this.#news.transition(agent, event);
-    return "returned";
-  }
-
-  /** Puts an agent where it belongs after its beat. */
-  #line(agent: Agent, { isRemote }: Coming): void {
-    if (isRemote) return this.#liveness.beatBefore(agent, this.#now);
-    this.#liveness.beat(agent);
-    this.#own.add(agent);
-  }
-
-  #identify(agent: Agent, { beat, at, peer }: Coming): void {
-    const { conflict } = compareIdentity(agent, { asset: beat.asset, peer }, {
-      now: at,
-      timeoutMs: this.#options.timeoutMs,
-    });
-    if (conflict !== undefined) {
-      this.stats.conflicts++;
-      const assets = conflict === "asset" ? { assets: [agent.asset, beat.asset] } : {};
-      this.#news.conflict(agent, { reason: conflict, ...assets }, at);
-    }
-    if (agent.asset !== beat.asset) {
-      this.#table.rename(agent, beat.asset);
-      this.#changes.touch(agent);
-      this.silences.apply(agent);
-    }
-    if (agent.version !== beat.version && agent.version !== "") {
-      this.#news.versionChanged(agent, { to: beat.version, now: at });
-    }
-  }
-
-  #updated(agent: Agent, beat: Beat, now: Instant): void {
-    agent.beatAt(now);
-    if (beat.version === agent.version && beat.apps === agent.appsText) return this.#changes.see(agent);
-    if (beat.version !== agent.version) agent.version = this.#versions.of(beat.version);
-    if (beat.apps !== agent.appsText) this.#appMaps.install(agent, beat.apps, this.#options.maxAppsLength);
-    this.#changes.touch(agent);
   }
 
   #wentOffline(agent: Agent, atMs: number): void {
@@ -432,20 +276,10 @@ export class Fleet {
     let count = 0;
     for (let agent = this.#liveness.offline.head; agent !== undefined; agent = this.#liveness.offline.head) {
       if (agent.changedMs > before) break;
-      this.#forget(agent, reason);
+      this.#roster.forget(agent, { reason, now: this.#now });
       count++;
     }
     return count;
-  }
-
-  #forget(agent: Agent, reason: string): void {
-    this.#news.forgotten(agent, reason, this.#now);
-    agent.queue?.remove(agent);
-    this.#table.delete(agent);
-    this.silences.drop(agent);
-    this.#appMaps.drop(agent);
-    this.#changes.forget(agent);
-    this.#own.delete(agent);
   }
 }
 

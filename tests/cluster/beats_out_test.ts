@@ -15,7 +15,7 @@ class Scene {
   readonly out = new BeatsOut({
     run: "hb-1.a",
     clock: this.clock,
-    fleet: {
+    sharing: {
       takeOwn: () => this.waiting.splice(0),
       giveBack: (agents) => void this.waiting.push(...agents),
     },

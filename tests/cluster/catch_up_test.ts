@@ -32,7 +32,7 @@ class Scene implements Disposable {
     const now = () => this.clock.monotonic();
     this.members = new Members({ now, faults: new FaultLog(this.log.logger, now), instance: "own" });
     this.catchUp = new CatchUp({
-      ...{ fleet: this.fleet, members: this.members, tombstones: this.tombstones, clock: this.clock },
+      ...{ sharing: this.fleet.sharing, members: this.members, tombstones: this.tombstones, clock: this.clock },
       slices: new Slices(),
       mark: () => ++this.#marks,
       onCaughtUp: () => {},
@@ -78,7 +78,7 @@ class Scene implements Disposable {
 
 Deno.test("CatchUp settles at once where nobody else is, and takes nothing for lived through that was not", () => {
   using scene = new Scene();
-  scene.fleet.fallBehind();
+  scene.fleet.sharing.fallBehind();
   scene.mark("own.former");
   scene.catchUp.begin();
   scene.beat("10.0.0.1", "own.former", { agoMs: 20_000 });
@@ -87,7 +87,7 @@ Deno.test("CatchUp settles at once where nobody else is, and takes nothing for l
   scene.pass(200);
   assert.deepEqual(scene.settled, [false]);
   assert.equal(scene.silentMs("10.0.0.1"), 20_200);
-  assert.equal(scene.fleet.inGrace(scene.clock.now), true);
+  assert.equal(scene.fleet.sharing.inGrace(scene.clock.now), true);
 });
 
 Deno.test("CatchUp waits for the clock of who is there, so that beats are as old as they are", () => {
@@ -102,7 +102,7 @@ Deno.test("CatchUp waits for the clock of who is there, so that beats are as old
   scene.pass(200);
   assert.equal(scene.silentMs("10.0.0.1"), 21_200);
   assert.deepEqual(scene.settled, [true]);
-  assert.equal(scene.fleet.inGrace(scene.clock.now), false);
+  assert.equal(scene.fleet.sharing.inGrace(scene.clock.now), false);
 });
 
 Deno.test("CatchUp keeps the newest beat of those it reads, and none that a tombstone hides", () => {
@@ -132,7 +132,7 @@ Deno.test("CatchUp waits after an outage for those who were cut off too, for hal
     scene.catchUp.returned(2);
     scene.pass(10_000);
     assert.equal(scene.catchUp.phase, "waiting");
-    assert.equal(scene.fleet.isBehind, true);
+    assert.equal(scene.fleet.sharing.isBehind, true);
     if (comesBack) {
       scene.mark("other.1", { settled: false, caughtUp: false });
       scene.pass(200);
@@ -141,7 +141,7 @@ Deno.test("CatchUp waits after an outage for those who were cut off too, for hal
     } else scene.pass(20_000);
     scene.pass(200);
     assert.deepEqual(scene.settled, [false, false]);
-    assert.equal(scene.fleet.isBehind, false);
+    assert.equal(scene.fleet.sharing.isBehind, false);
   }
 });
 

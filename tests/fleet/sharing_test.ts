@@ -8,7 +8,7 @@ function remote(scene: Scene, n: number, { agoMs = 0, asset = "CX", clockMs = 0 
   const { now } = scene.clock;
   const beat = { ip: address(n), asset, version: "1.0", apps: "{}", peer: undefined };
   const stampMs = now.wall - agoMs + clockMs;
-  return scene.fleet.remoteBeat({ ...beat, stampMs }, now.monotonic - agoMs, now);
+  return scene.fleet.sharing.remoteBeat({ ...beat, stampMs }, now.monotonic - agoMs, now);
 }
 
 const OPTIONS = { graceMs: 0, guardMinAgents: 1_000_000 };
@@ -66,11 +66,11 @@ Deno.test("Fleet calls nobody offline while it is behind, then those who are due
   const scene = new Scene(OPTIONS);
   scene.beats(1, 3);
   scene.fleet.takeChanges();
-  scene.fleet.fallBehind();
+  scene.fleet.sharing.fallBehind();
   scene.pass(70_000);
   assert.equal(scene.state(1), "suspect");
   remote(scene, 2, { agoMs: 5_000 });
-  scene.fleet.catchUp(scene.clock.now, { endGrace: true });
+  scene.fleet.sharing.catchUp(scene.clock.now, { endGrace: true });
   assert.equal(scene.state(1), "offline");
   assert.equal(scene.state(2), "online");
   const { events } = scene.fleet.takeChanges();
@@ -80,23 +80,23 @@ Deno.test("Fleet calls nobody offline while it is behind, then those who are due
 Deno.test("Fleet that stood still is behind from that very moment, if there are other instances", () => {
   for (const isShared of [true, false]) {
     const scene = new Scene(OPTIONS);
-    if (isShared) scene.fleet.fallBehind();
-    scene.fleet.catchUp(scene.clock.now, { endGrace: true });
+    if (isShared) scene.fleet.sharing.fallBehind();
+    scene.fleet.sharing.catchUp(scene.clock.now, { endGrace: true });
     scene.beats(1, 2);
     scene.jump(61_000);
     assert.equal(scene.state(1), isShared ? "suspect" : "offline");
-    assert.equal(scene.fleet.isBehind, isShared);
+    assert.equal(scene.fleet.sharing.isBehind, isShared);
   }
 });
 
 Deno.test("Fleet ends grace early when others were there all the time", () => {
   const scene = new Scene({ ...OPTIONS, graceMs: 100_000 });
   scene.fleet.restore({ agents: new RestoredAgents(), silences: [] }, scene.clock.now);
-  scene.fleet.fallBehind();
+  scene.fleet.sharing.fallBehind();
   remote(scene, 1, { agoMs: 61_000 });
   scene.pass(1_000);
   assert.equal(scene.state(1), "suspect");
-  scene.fleet.catchUp(scene.clock.now, { endGrace: true });
+  scene.fleet.sharing.catchUp(scene.clock.now, { endGrace: true });
   assert.equal(scene.state(1), "offline");
   assert.equal(scene.fleet.isWarming(scene.clock.now), false);
 });
@@ -104,18 +104,18 @@ Deno.test("Fleet ends grace early when others were there all the time", () => {
 Deno.test("Fleet gives out each agent whose newest beat came here once, from when there are other instances", () => {
   const scene = new Scene(OPTIONS);
   scene.beats(1, 2);
-  assert.deepEqual(scene.fleet.takeOwn(), []);
-  scene.fleet.fallBehind();
+  assert.deepEqual(scene.fleet.sharing.takeOwn(), []);
+  scene.fleet.sharing.fallBehind();
   scene.beats(1, 4);
   scene.beats(1, 4);
   scene.pass(100);
   remote(scene, 2);
   scene.fleet.forget(address(3), scene.clock.now);
-  const own = scene.fleet.takeOwn();
+  const own = scene.fleet.sharing.takeOwn();
   assert.deepEqual(own.map(({ ip }) => ip), [address(1)]);
-  assert.deepEqual(scene.fleet.takeOwn(), []);
-  scene.fleet.giveBack(own);
-  assert.equal(scene.fleet.takeOwn().length, 1);
+  assert.deepEqual(scene.fleet.sharing.takeOwn(), []);
+  scene.fleet.sharing.giveBack(own);
+  assert.equal(scene.fleet.sharing.takeOwn().length, 1);
 });
 
 Deno.test("Fleet forgets a row that was forgotten elsewhere, unless it knows of a newer beat", () => {
@@ -125,7 +125,7 @@ Deno.test("Fleet forgets a row that was forgotten elsewhere, unless it knows of 
   scene.pass(1_000);
   scene.beats(2, 3);
   const rows = [1, 2, 3].map((n) => ({ ip: address(n), stampMs: seenMs }));
-  scene.fleet.forgetSeen(rows, scene.clock.now);
+  scene.fleet.sharing.forgetSeen(rows, scene.clock.now);
   assert.equal(scene.fleet.get(address(1), scene.clock.now), undefined);
   assert.equal(scene.state(2), "online");
 });
