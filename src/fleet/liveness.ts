@@ -1,33 +1,16 @@
 import { type Agent, AgentQueue, type Instant } from "./agent.ts";
 import { Departures } from "./departures.ts";
 import { Grace, type GraceOptions } from "./grace.ts";
+import { Guard, type GuardEnd, type GuardOff, type GuardOptions, type SilentShare } from "./guard.ts";
 
 /** How the state of agents is decided. */
-export interface LivenessOptions extends GraceOptions {
-  /** The share of silent agents above which an overdue agent is held instead of called offline, 0 to 1. */
-  readonly guardShare: number;
-  /** The least number of agents at which the guard acts. */
-  readonly guardMinAgents: number;
-  /** The longest time that the guard holds, ms. */
-  readonly guardMaxHoldMs: number;
-}
-
-/** Why the guard ended: enough agents were back, it held as long as it may, or somebody released it. */
-export type GuardEnd = "recovered" | "maxHold" | "released";
-
-/** How a guard ended: why, how many agents it held, of how many that are online or suspect, and for how long. */
-export interface GuardOff {
-  readonly reason: GuardEnd;
-  readonly held: number;
-  readonly agents: number;
-  readonly heldMs: number;
-}
+export interface LivenessOptions extends GraceOptions, GuardOptions {}
 
 /** Who is told what liveness decides. */
 export interface LivenessListener {
   /** An agent went offline at that monotonic time, ms. */
   offline(agent: Agent, atMs: number): void;
-  guardOn(counts: { silent: number; agents: number }): void;
+  guardOn(counts: SilentShare): void;
   guardOff(counts: GuardOff): void;
 }
 
@@ -79,7 +62,7 @@ export class Liveness {
   /** Head: the agent that has been offline for the longest time. */
   readonly offline = new AgentQueue();
   readonly #grace = new Grace(() => this.#options);
-  #guardSinceMs: number | undefined;
+  readonly #guard = new Guard(() => this.#options);
   /** Whether there are agents at a place in a queue that is not theirs. */
   #isUnsorted = false;
   #sortedMs = -Infinity;
@@ -94,11 +77,9 @@ export class Liveness {
   }
 
   get status(): LivenessStatus {
-    const guardSinceMs = this.#guardSinceMs;
-    const guardEndsByMs = guardSinceMs === undefined ? undefined : guardSinceMs + this.#options.guardMaxHoldMs;
-    const held = guardSinceMs === undefined ? 0 : audible(this.#held);
-    const [silent, agents] = [this.#silent, this.#present];
-    return { guardSinceMs, graceUntilMs: this.#grace.untilMs, silent, agents, held, guardEndsByMs };
+    const { isOn, sinceMs: guardSinceMs, endsByMs: guardEndsByMs } = this.#guard;
+    const held = isOn ? audible(this.#held) : 0;
+    return { guardSinceMs, graceUntilMs: this.#grace.untilMs, ...this.#silentShare, held, guardEndsByMs };
   }
 
   get counts(): { online: number; suspect: number; offline: number } {
@@ -170,7 +151,7 @@ export class Liveness {
 
   /** Ends the guard by hand. @returns whether it was on */
   releaseGuard(now: Instant): boolean {
-    if (this.#guardSinceMs === undefined) return false;
+    if (!this.#guard.isOn) return false;
     this.#endGuard("released", now);
     return true;
   }
@@ -215,7 +196,7 @@ export class Liveness {
 
   /** A guard does not hold on to agents that were silenced meanwhile. */
   #releaseSilenced(now: Instant): void {
-    if (this.#guardSinceMs === undefined || this.#held.silenced === 0 || this.#grace.holds(now)) return;
+    if (!this.#guard.isOn || this.#held.silenced === 0 || this.#grace.holds(now)) return;
     for (const agent of this.#held.toArray()) {
       if (!agent.silenced) continue;
       this.#held.remove(agent);
@@ -278,36 +259,29 @@ export class Liveness {
   }
 
   /** Agents whose silence is not explained yet, so without those that an ended guard has given up. */
-  get #silent(): number {
-    return audible(this.#quiet) + audible(this.#held);
-  }
-
-  get #present(): number {
-    return audible(this.#fresh) + audible(this.#quiet) + audible(this.#held);
+  get #silentShare(): SilentShare {
+    const silent = audible(this.#quiet) + audible(this.#held);
+    return { silent, agents: silent + audible(this.#fresh) };
   }
 
   /** Whether the guard holds; it begins here when an agent comes due while too many are silent. */
   #guarded(now: Instant): boolean {
-    if (this.#guardSinceMs !== undefined) return true;
-    const { guardShare, guardMinAgents } = this.#options;
-    if (this.#present < guardMinAgents || this.#silent <= guardShare * this.#present) return false;
-    this.#guardSinceMs = now.monotonic;
-    this.#listener.guardOn({ silent: this.#silent, agents: this.#present });
+    if (this.#guard.isOn) return true;
+    const share = this.#silentShare;
+    if (!this.#guard.begin(share, now)) return false;
+    this.#listener.guardOn(share);
     return true;
   }
 
   #checkGuard(now: Instant): void {
-    if (this.#guardSinceMs === undefined) return;
-    const { guardShare, guardMaxHoldMs } = this.#options;
-    const recovered = this.#silent === 0 || this.#silent < guardShare / 2 * this.#present;
-    if (recovered) this.#endGuard("recovered", now);
-    else if (now.monotonic - this.#guardSinceMs >= guardMaxHoldMs) this.#endGuard("maxHold", now);
+    if (!this.#guard.isOn) return;
+    const reason = this.#guard.ending(this.#silentShare, now);
+    if (reason !== undefined) this.#endGuard(reason, now);
   }
 
   #endGuard(reason: GuardEnd, now: Instant): void {
-    const heldMs = now.monotonic - (this.#guardSinceMs ?? now.monotonic);
-    this.#guardSinceMs = undefined;
-    const agents = this.#present;
+    const heldMs = this.#guard.end(now);
+    const { agents } = this.#silentShare;
     const { online, suspect } = this.counts;
     const held = this.#held.toArray().filter((agent) => !agent.silenced);
     for (const agent of held) this.#held.remove(agent);

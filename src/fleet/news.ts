@@ -2,7 +2,7 @@ import type { Agent, Instant } from "./agent.ts";
 import type { Changes } from "./changes.ts";
 import { agentEvent, type FleetEvent, serviceEvent } from "./events.ts";
 import { FlapDamper, type FlapOptions } from "./flaps.ts";
-import type { GuardOff } from "./liveness.ts";
+import type { GuardOff } from "./guard.ts";
 
 /** What others were last told of an agent's state; `nothing` of one that they have never heard of. */
 export type Told = "online" | "offline" | "nothing";

@@ -2,7 +2,7 @@ import type { AgentState, Instant } from "../../src/fleet/agent.ts";
 import type { Beat } from "../../src/fleet/beat.ts";
 import type { EventKind } from "../../src/fleet/events.ts";
 import type { BeatOutcome, FleetOptions } from "../../src/fleet/fleet.ts";
-import type { GuardEnd } from "../../src/fleet/liveness.ts";
+import type { GuardEnd } from "../../src/fleet/guard.ts";
 
 /** DESIGN.md section 3: a loop that is late by over 2 s; the loop comes every 500 ms. */
 const STALL_MS = 2_500;
