@@ -3,7 +3,8 @@ import { appSource } from "./config/config.ts";
 import type { Settings } from "./config/schema.ts";
 import type { FleetOptions } from "./fleet/fleet.ts";
 import type { AccessSettings } from "./http/access.ts";
-import type { BrokerSettings, BrokerTls } from "./mq/broker.ts";
+import type { BrokerSettings } from "./mq/broker.ts";
+import type { BrokerTls } from "./mq/endpoint.ts";
 import type { Certificate } from "./thrift/door.ts";
 import type { BeatWorkersOptions } from "./thrift/workers/beat_workers.ts";
 

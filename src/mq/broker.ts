@@ -1,12 +1,4 @@
-import {
-  type Channel,
-  type ChannelModel,
-  type ConfirmChannel,
-  connect,
-  type Options,
-  type RecoveringChannelModel,
-  type SocketOptions,
-} from "amqplib";
+import { type Channel, type ChannelModel, type ConfirmChannel, connect, type RecoveringChannelModel } from "amqplib";
 import type { CatalogUpdates } from "../apps/offer.ts";
 import { retryDelayMs } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
@@ -16,45 +8,22 @@ import { FaultLog, type Logger } from "../log.ts";
 import type { Slices } from "../slices.ts";
 import { Actions } from "./actions.ts";
 import { Calls } from "./calls.ts";
-import { explainFault } from "./faults.ts";
+import { Endpoint, type EndpointSettings } from "./endpoint.ts";
 import { Replies } from "./replies.ts";
 import { Session } from "./session.ts";
 import { MqStats } from "./stats.ts";
-import { TlsTunnel, type TunnelTarget } from "./tls_tunnel.ts";
 
-/** How often each side shows the other that it lives, s; two missed in a row end the connection. */
-const HEARTBEAT_S = 10;
-/** How long connecting and logging in may take, ms. */
-const CONNECT_MS = 10_000;
 /** How long closing in order may take before the connection is broken off, ms. */
 const CLOSE_MS = 1_500;
 
-/** How RabbitMQ is reached over TLS; every part is PEM. */
-export interface BrokerTls {
-  /** Who must have signed RabbitMQ's certificate; without it one of the system's authorities. */
-  readonly ca?: string;
-  /** The certificate that is shown to RabbitMQ, and its private key. */
-  readonly cert?: string;
-  readonly key?: string;
-}
-
 /** Where RabbitMQ is and how it is used. */
-export interface BrokerSettings {
-  /** Tried in turn. */
-  readonly hosts: readonly { readonly host: string; readonly port: number }[];
-  readonly user: string;
-  readonly password: string;
-  readonly vhost: string;
+export interface BrokerSettings extends EndpointSettings {
   /** The modules' exchange. */
   readonly exchange: string;
-  /** Undefined for plain TCP. */
-  readonly tls?: BrokerTls | undefined;
   /** The largest message that is parsed, bytes. */
   readonly maxBodyBytes: number;
   /** What agentInfo gives to calls with an id in mqtype. */
   readonly callIdResult: "list" | "object";
-  /** Id of this process, shown in RabbitMQ's list of connections. */
-  readonly instance: string;
 }
 
 /** Whom the broker's messages concern. */
@@ -109,14 +78,9 @@ export class Broker {
   readonly #faults: FaultLog;
   readonly #replies: Replies;
   readonly #calls: Calls;
-  /** amqplib reads it at every attempt. */
-  readonly #address: Options.Connect;
-  readonly #breakOff = new AbortController();
+  readonly #endpoint: Endpoint;
   /** Faults that were logged since there was a connection. */
   readonly #told = new Set<string>();
-  #host = 0;
-  /** Where a certificate of ours is shown. */
-  #tunnel: TlsTunnel | undefined;
   #state: BrokerState;
   #session: Session | undefined;
   /** Why the queue of calls cannot be reached over the present connection. */
@@ -132,6 +96,7 @@ export class Broker {
   constructor(settings: BrokerSettings, peers: BrokerPeers) {
     this.#settings = settings;
     this.#peers = peers;
+    this.#endpoint = new Endpoint(settings);
     const { clock, log } = peers;
     const now = () => clock.monotonic();
     this.#state = { name: "connecting", sinceMs: clock.wall() };
@@ -151,13 +116,6 @@ export class Broker {
       log,
       faults: this.#faults,
     });
-    this.#address = {
-      protocol: settings.tls === undefined || settings.tls.cert !== undefined ? "amqp" : "amqps",
-      username: settings.user,
-      password: settings.password,
-      vhost: encodeURIComponent(settings.vhost),
-      heartbeat: HEARTBEAT_S,
-    };
   }
 
   /** How the connection stands. */
@@ -181,11 +139,8 @@ export class Broker {
   }
 
   async #connect(): Promise<void> {
-    this.#chooseHost(0);
-    const { tls } = this.#settings;
-    if (tls?.cert !== undefined) this.#tunnel = new TlsTunnel(tls, () => this.#target);
-    const recovering = await connect(this.#address, {
-      ...this.#socketOptions(),
+    const recovering = await connect(this.#endpoint.address, {
+      ...this.#endpoint.open(),
       recovery: {
         waitForConnect: false,
         calculateDelay: (failures) => retryDelayMs(failures, this.#peers.random),
@@ -221,8 +176,7 @@ export class Broker {
     } finally {
       // Also when a stalled broker left the above waiting: no more attempts, and no socket stays behind.
       void this.#recovering?.close();
-      this.#breakOff.abort();
-      this.#tunnel?.close();
+      this.#endpoint.close();
       this.#state = { name: "down", sinceMs: this.#peers.clock.wall(), fault: "the service stops" };
     }
   }
@@ -270,28 +224,6 @@ export class Broker {
     await this.#session.open();
   }
 
-  #socketOptions(): SocketOptions & { signal: AbortSignal } {
-    return {
-      // Without it one call at a time takes 40 ms (measured): the answer waits for a delayed TCP acknowledgement.
-      noDelay: true,
-      timeout: CONNECT_MS,
-      signal: this.#breakOff.signal,
-      clientProperties: { connection_name: `elves-heartbeat ${this.#settings.instance}` },
-      ...(this.#tunnel === undefined ? this.#settings.tls : { path: this.#tunnel.path }),
-    };
-  }
-
-  #chooseHost(index: number): void {
-    this.#host = index % this.#settings.hosts.length;
-    Object.assign(this.#address, this.#target);
-  }
-
-  get #target(): TunnelTarget {
-    const target = this.#settings.hosts[this.#host];
-    if (target === undefined) throw new RangeError("there must be at least one RabbitMQ host");
-    return { hostname: target.host, port: target.port };
-  }
-
   #caughtUp(): void {
     if (this.#closing !== undefined) return;
     if (isConnected(this.#state)) this.#peers.onCaughtUp();
@@ -303,8 +235,7 @@ export class Broker {
     this.#told.clear();
     this.#state = this.#connectedState();
     this.#peers.log.info("mq: connected to {host}:{port}, exchange {exchange}", {
-      host: this.#address.hostname,
-      port: this.#address.port,
+      ...this.#endpoint.name,
       exchange: this.#settings.exchange,
     });
     if (this.#caughtUpEarly) this.#caughtUp();
@@ -333,15 +264,13 @@ export class Broker {
   #down(cause: unknown): void {
     this.#caughtUpEarly = false;
     if (this.#closing !== undefined) return;
-    const fault = `${this.#address.hostname}:${this.#address.port}: ${
-      explainFault(this.#tunnel?.reasonOf(cause) ?? cause)
-    }`;
+    const fault = this.#endpoint.explain(cause);
     const sinceMs = this.#state.name === "down" ? this.#state.sinceMs : this.#peers.clock.wall();
     this.#state = { name: "down", sinceMs, fault };
     if (!this.#told.has(fault)) {
       this.#told.add(fault);
       this.#peers.log.warn("mq: no connection, beats are served meanwhile and it is tried again: {fault}", { fault });
     }
-    this.#chooseHost(this.#host + 1);
+    this.#endpoint.next();
   }
 }

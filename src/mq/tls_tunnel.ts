@@ -1,4 +1,4 @@
-import type { BrokerTls } from "./broker.ts";
+import type { BrokerTls } from "./endpoint.ts";
 
 /** Where a tunnel ends. */
 export interface TunnelTarget {
