@@ -1,3 +1,4 @@
+import { LATE, within } from "./deadline.ts";
 import type { Logger } from "./log.ts";
 
 interface Closer {
@@ -43,16 +44,11 @@ export class Lifecycle {
   }
 
   async #closeOne({ name, close }: Closer, timeoutMs: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const expired = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`not closed within ${Math.round(timeoutMs)} ms`)), timeoutMs);
-    });
     try {
-      await Promise.race([Promise.resolve().then(close), expired]);
+      const closed = await within(Promise.resolve().then(close), timeoutMs);
+      if (closed === LATE) throw new Error(`not closed within ${Math.round(timeoutMs)} ms`);
     } catch (cause) {
       this.#log.warn("stop: {name} did not close cleanly: {cause}", { name, cause });
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

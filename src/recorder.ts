@@ -1,4 +1,5 @@
 import { type Clock, instant } from "./clock.ts";
+import { within } from "./deadline.ts";
 import type { Instant } from "./fleet/agent.ts";
 import { auditEvent, type EventKind, type FleetEvent, isTold, serviceEvent } from "./fleet/events.ts";
 import type { Fleet } from "./fleet/fleet.ts";
@@ -189,10 +190,7 @@ export class Recorder {
   async #store(batch: ChangeBatch): Promise<void> {
     const { store } = this.#options;
     if (store === undefined) return;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, STORE_PATIENCE_MS));
-    await Promise.race([store.write(batch), patience]);
-    clearTimeout(timer);
+    await within(store.write(batch), STORE_PATIENCE_MS);
   }
 
   #checkInterval(): void {

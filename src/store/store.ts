@@ -1,4 +1,5 @@
 import type { Clock } from "../clock.ts";
+import { LATE, within } from "../deadline.ts";
 import type { FleetEvent } from "../fleet/events.ts";
 import type { StoredAgent } from "../fleet/stored.ts";
 import type { Logger } from "../log.ts";
@@ -172,7 +173,7 @@ export class Store {
   /** Stores what is left, as far as the disk does it in time, and lets go of the folder. Never rejects. */
   async close(): Promise<void> {
     this.#backup?.terminate();
-    await atMost(this.#finish(), this.#closeTimeoutMs);
+    await within(this.#finish(), this.#closeTimeoutMs);
     this.#connection.terminate();
     this.#writer.abandon();
   }
@@ -194,7 +195,7 @@ export class Store {
       }
     });
     // All of it may take longer: without memory a million agents would look new.
-    for (let answered = 0; !await atMost(started, timeoutMs); answered = this.#connection.answered) {
+    for (let answered = 0; await within(started, timeoutMs) === LATE; answered = this.#connection.answered) {
       if (this.#connection.answered !== answered) continue;
       this.#writer.stalled(timeoutMs);
       break;
@@ -227,20 +228,9 @@ export class Store {
   }
 }
 
-/** Waits for a promise that never rejects, at most so long; tells whether it was done in time. */
-function atMost(done: Promise<void>, timeoutMs: number): Promise<boolean> {
-  return inTime(done, timeoutMs).then(() => true, () => false);
-}
-
 /** @throws {StoreFault} after so long */
 async function inTime<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new StoreFault("disk", `no answer within ${timeoutMs} ms`)), timeoutMs);
-  });
-  try {
-    return await Promise.race([answer, expired]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const result = await within(answer, timeoutMs);
+  if (result === LATE) throw new StoreFault("disk", `no answer within ${timeoutMs} ms`);
+  return result;
 }
