@@ -10,7 +10,6 @@ import { Roster, type RosterOptions } from "./roster.ts";
 import { OwnBeats, Sharing } from "./sharing.ts";
 import { type EndedSilence, type NewSilence, type Silence, Silences, type StoredSilence } from "./silences.ts";
 import { type RestoredAgents, type StoredAgent, storedAgent } from "./stored.ts";
-import { AgentTable } from "./table.ts";
 
 /** The limits of a fleet. */
 export interface FleetOptions extends LivenessOptions, RosterOptions {
@@ -37,7 +36,6 @@ export interface FleetMemory {
  */
 export class Fleet {
   #options: FleetOptions;
-  readonly #table = new AgentTable();
   readonly #liveness: Liveness;
   readonly #changes = new Changes(() => this.sharing.learns);
   readonly #news: News;
@@ -53,7 +51,7 @@ export class Fleet {
   constructor(options: FleetOptions, random?: () => number) {
     this.#options = options;
     this.#news = new News(options.flap, this.#changes);
-    this.silences = new Silences(() => this.#table.all(), {
+    this.silences = new Silences(() => this.#roster.table.all(), {
       unsilenced: (agent) => this.#news.unsilenced(agent, { now: this.#now, timeoutMs: this.#options.timeoutMs }),
       ended: (ended) => this.#changes.end(ended),
       changed: (silences) => this.#changes.replaceSilences(silences),
@@ -64,7 +62,7 @@ export class Fleet {
       guardOff: (counts) => this.#news.guardOff(counts, this.#now),
     }, random);
     const own = new OwnBeats();
-    const parts = { table: this.#table, liveness: this.#liveness, own };
+    const parts = { liveness: this.#liveness, own };
     const { silences } = this;
     this.#roster = new Roster(options, { ...parts, silences, changes: this.#changes, news: this.#news });
     this.sharing = new Sharing({
@@ -154,7 +152,7 @@ export class Fleet {
 
   /** How many new rows there is room for: by the limit, and in the place of offline ones. */
   get room(): number {
-    return Math.max(0, this.#options.max - this.#table.size) + this.#liveness.offline.size;
+    return Math.max(0, this.#options.max - this.#roster.table.size) + this.#liveness.offline.size;
   }
 
   /** Whether a beat that claims another address than its TCP peer has is refused. */
@@ -179,7 +177,7 @@ export class Fleet {
 
   /** Has every row and the silences taken as changed, for a store that lost them. */
   touchAll(): void {
-    for (const agent of this.#table.all()) this.#changes.touch(agent);
+    for (const agent of this.#roster.table.all()) this.#changes.touch(agent);
     this.#changes.replaceSilences(this.silences.list);
   }
 
@@ -191,18 +189,18 @@ export class Fleet {
   /** The agent at a canonical address. */
   get(ip: string, now: Instant): Agent | undefined {
     this.advance(now);
-    return this.#table.get(ip);
+    return this.#roster.table.get(ip);
   }
 
   /** How many rows have the address or asset that a query names. */
   countNamed(query: AgentQuery): number {
-    return this.#table.countNamed(query);
+    return this.#roster.table.countNamed(query);
   }
 
   /** The agents that match a query which names an address or an asset: a few, found by index. Newest beat first. */
   find(query: AgentQuery, now: Instant): Agent[] {
     this.advance(now);
-    return this.#table.find(query);
+    return this.#roster.table.find(query);
   }
 
   /**
@@ -211,13 +209,13 @@ export class Fleet {
    */
   *list(query: AgentQuery, now: Instant): Generator<void, Agent[], void> {
     this.advance(now);
-    return yield* this.#table.list(query);
+    return yield* this.#roster.table.list(query);
   }
 
   /** Forgets one agent by hand; a later beat makes it new. @returns whether there was one */
   forget(ip: string, now: Instant): boolean {
     this.advance(now);
-    const agent = this.#table.get(ip);
+    const agent = this.#roster.table.get(ip);
     if (agent !== undefined) this.#roster.forget(agent, { reason: "hand", now });
     return agent !== undefined;
   }

@@ -11,7 +11,7 @@ import type { News } from "./news.ts";
 import { Shared } from "./shared.ts";
 import type { OwnBeats } from "./sharing.ts";
 import type { Silences } from "./silences.ts";
-import type { AgentTable } from "./table.ts";
+import { AgentTable } from "./table.ts";
 
 /** The limits of rows. */
 export interface RosterOptions {
@@ -25,9 +25,8 @@ export interface RosterOptions {
   readonly addressCheck: "off" | "warn" | "enforce";
 }
 
-/** Where rows stand, and who is told of them. */
+/** Where rows stand in line, what is over them, and who is told of them. */
 export interface RosterParts {
-  readonly table: AgentTable;
   readonly liveness: Liveness;
   readonly silences: Silences;
   readonly own: OwnBeats;
@@ -51,7 +50,8 @@ export interface Coming {
  */
 export class Roster {
   #options: RosterOptions;
-  readonly #table: AgentTable;
+  /** The rows. */
+  readonly table = new AgentTable();
   readonly #liveness: Liveness;
   readonly #silences: Silences;
   readonly #own: OwnBeats;
@@ -63,9 +63,8 @@ export class Roster {
   /** Counters since the start. */
   readonly stats = { evicted: 0, foreign: 0, conflicts: 0 };
 
-  constructor(options: RosterOptions, { table, liveness, silences, own, changes, news }: RosterParts) {
+  constructor(options: RosterOptions, { liveness, silences, own, changes, news }: RosterParts) {
     this.#options = options;
-    this.#table = table;
     this.#liveness = liveness;
     this.#silences = silences;
     this.#own = own;
@@ -91,14 +90,14 @@ export class Roster {
       this.stats.foreign++;
       if (addressCheck === "enforce") return "foreign";
     }
-    const known = this.#table.get(beat.ip);
+    const known = this.table.get(beat.ip);
     return known === undefined ? this.add(coming) : this.renew(known, coming);
   }
 
   /** Takes in the first beat of an agent; a new row takes the place of the one that has been offline for longest. */
   add(coming: Coming): BeatOutcome {
     const { beat, at, heardAt } = coming;
-    if (this.#table.size >= this.#options.max) {
+    if (this.table.size >= this.#options.max) {
       const { head: longestGone } = this.#liveness.offline;
       if (longestGone === undefined) return "full";
       this.forget(longestGone, { reason: "evicted", now: heardAt ?? at });
@@ -110,7 +109,7 @@ export class Roster {
     agent.enter(at);
     this.#updated(agent, beat, at);
     this.#changes.touch(agent);
-    this.#table.add(agent);
+    this.table.add(agent);
     this.#silences.apply(agent);
     this.#line(agent, heardAt);
     this.#news.appeared(agent);
@@ -138,7 +137,7 @@ export class Roster {
   /** Takes in a row of a former run; where it stands in line is decided by who gives it. */
   restore(agent: Agent): void {
     this.#appMaps.add(agent);
-    this.#table.add(agent);
+    this.table.add(agent);
     this.#silences.apply(agent);
   }
 
@@ -146,7 +145,7 @@ export class Roster {
   forget(agent: Agent, { reason, now }: { readonly reason: string; readonly now: Instant }): void {
     this.#news.forgotten(agent, reason, now);
     agent.queue?.remove(agent);
-    this.#table.delete(agent);
+    this.table.delete(agent);
     this.#silences.drop(agent);
     this.#appMaps.drop(agent);
     this.#changes.forget(agent);
@@ -169,7 +168,7 @@ export class Roster {
       this.#news.conflict(agent, { reason: conflict, ...assets }, at);
     }
     if (agent.asset !== beat.asset) {
-      this.#table.rename(agent, beat.asset);
+      this.table.rename(agent, beat.asset);
       this.#changes.touch(agent);
       this.#silences.apply(agent);
     }

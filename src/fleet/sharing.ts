@@ -3,7 +3,6 @@ import type { Beat } from "./beat.ts";
 import type { BeatOutcome } from "./fleet.ts";
 import type { Liveness } from "./liveness.ts";
 import type { Roster } from "./roster.ts";
-import type { AgentTable } from "./table.ts";
 
 /** A beat that came to another instance. */
 export interface RemoteBeat extends Beat {
@@ -62,7 +61,6 @@ export class OwnBeats {
 
 /** What sharing needs of the fleet that it belongs to. */
 export interface SharingParts {
-  readonly table: AgentTable;
   readonly roster: Roster;
   readonly liveness: Liveness;
   readonly own: OwnBeats;
@@ -87,10 +85,10 @@ export class Sharing {
    * @returns `old` where a newer one is known
    */
   remoteBeat(beat: RemoteBeat, lastBeatMs: number, now: Instant): BeatOutcome | "old" {
-    const { table, roster, own, advance } = this.#parts;
+    const { roster, own, advance } = this.#parts;
     advance(now);
     const peer = beat.peer === "" ? beat.ip : beat.peer;
-    const known = table.get(beat.ip);
+    const known = roster.table.get(beat.ip);
     const at = { monotonic: Math.min(lastBeatMs, now.monotonic), wall: beat.stampMs };
     if (known === undefined) return roster.add({ beat, at, peer, heardAt: now });
     if (!isNewer(known, at)) return "old";
@@ -145,10 +143,10 @@ export class Sharing {
 
   /** Forgets rows that were forgotten by hand elsewhere, unless there was a beat since the one that was the last then. */
   forgetSeen(rows: readonly ForgottenRow[], now: Instant): void {
-    const { table, roster, advance } = this.#parts;
+    const { roster, advance } = this.#parts;
     advance(now);
     for (const { ip, stampMs } of rows) {
-      const agent = table.get(ip);
+      const agent = roster.table.get(ip);
       if (agent !== undefined && Math.floor(agent.lastSeenMs) <= stampMs) roster.forget(agent, { reason: "hand", now });
     }
   }
