@@ -6,16 +6,15 @@ import type { ForgottenRow } from "../fleet/sharing.ts";
 import { FaultLog, type Logger } from "../log.ts";
 import type { Broker } from "../mq/broker.ts";
 import type { Slices } from "../slices.ts";
-import { BeatsOut } from "./beats_out.ts";
 import { CatalogShare, type ShareableCatalog } from "./catalog_share.ts";
 import { CatchUp } from "./catch_up.ts";
 import { Inbox } from "./inbox.ts";
 import { Leader } from "./leader.ts";
 import { Markers } from "./markers.ts";
 import { Members } from "./members.ts";
+import { Outbox } from "./outbox.ts";
 import { PendingEvents } from "./pending_events.ts";
-import { type ClusterRecord, encodeRecord, type Marker, type SharedCatalog, type SharedSilence } from "./records.ts";
-import { RecordsOut } from "./records_out.ts";
+import type { SharedCatalog, SharedSilence } from "./records.ts";
 import { SharedSilences, type SilenceKeeper } from "./shared_silences.ts";
 import { Stream } from "./stream.ts";
 import type { ClusterStatus } from "./summary.ts";
@@ -74,21 +73,17 @@ export class Cluster {
   readonly #members: Members;
   readonly #leader: Leader;
   readonly #catchUp: CatchUp;
-  readonly #beatsOut: BeatsOut;
   readonly #pending: PendingEvents;
   readonly #catalogs: CatalogShare;
   readonly #inbox: Inbox;
+  readonly #outbox: Outbox;
   readonly #markers: Markers;
-  readonly #recordsOut = new RecordsOut((record) => this.#publish(record));
   readonly #tombstones = new Tombstones();
   #timer: ReturnType<typeof setInterval> | undefined;
   #ticks = 0;
   #lastTick: Instant;
   readonly #startedMs: number;
   #openedMs = 0;
-  /** Whether what had waited while there was no stream is in it. */
-  #backlogSent = false;
-  #leaves = false;
   #wasLeading = false;
   /** Whether it had heard everybody out at some time since the start. */
   #wasSettled = false;
@@ -117,11 +112,10 @@ export class Cluster {
     });
     this.#catchUp = new CatchUp({
       ...{ sharing, slices, clock, members: this.#members, tombstones: this.#tombstones },
-      mark: () => this.#mark(),
+      mark: () => this.#outbox.mark(),
       onCaughtUp: () => log.info("cluster: caught up with the others"),
       onSettled: (othersWere) => this.#settled(othersWere),
     });
-    this.#beatsOut = new BeatsOut({ run, clock, sharing, publish: (content) => this.#stream.publish(content) });
     this.#pending = new PendingEvents({
       ...{ now, drop: options.drop },
       tell: (events) => this.#tell(events),
@@ -129,15 +123,19 @@ export class Cluster {
     });
     this.#catalogs = new CatalogShare({
       ...{ run, slices, clock, members: this.#members, faults: this.#faults, catalog: options.catalog },
-      publish: (catalog) => void this.#publish({ kind: "catalog", catalog }),
+      publish: (catalog) => void this.#outbox.publish({ kind: "catalog", catalog }),
     });
     const silences = new SharedSilences({
       ...{ run, keeper: options.silences, leads: () => this.#leader.leads },
-      publish: (record) => void this.#publish(record),
+      publish: (record) => void this.#outbox.publish(record),
     });
     this.#inbox = new Inbox({
       ...{ run, clock, fleet, silences, faults: this.#faults, members: this.#members, markers: this.#markers },
       ...{ catchUp: this.#catchUp, pending: this.#pending, catalogs: this.#catalogs, tombstones: this.#tombstones },
+    });
+    this.#outbox = new Outbox({
+      ...{ run, version: options.version, clock, sharing, stream: this.#stream, markers: this.#markers },
+      ...{ leader: this.#leader, catchUp: this.#catchUp, catalogs: this.#catalogs },
     });
   }
 
@@ -180,12 +178,7 @@ export class Cluster {
   /** Passes on what is left, says goodbye and ends. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    this.#leaves = true;
-    if (this.#stream.isOpen) {
-      await this.#beatsOut.flush();
-      await this.#recordsOut.flush();
-      await this.#publish({ kind: "marker", marker: this.#marker() });
-    }
+    await this.#outbox.leave();
     await this.#stream.stop();
   }
 
@@ -196,38 +189,33 @@ export class Cluster {
 
   /** Events were told by this instance. */
   told(events: readonly FleetEvent[]): void {
-    this.#recordsOut.told(events);
+    this.#outbox.records.told(events);
   }
 
   /** Agents were forgotten here by hand. */
   forgot(rows: readonly ForgottenRow[]): void {
     this.#tombstones.add(rows, this.#options.clock.monotonic());
-    this.#recordsOut.forgot(rows);
+    this.#outbox.records.forgot(rows);
   }
 
   /** The guard was released here by hand. */
   releasedGuard(): void {
-    this.#recordsOut.releasedGuard();
+    this.#outbox.records.releasedGuard();
   }
 
   /** A maintenance window began here. */
   silenced(silence: SharedSilence): void {
-    this.#recordsOut.silenced(silence);
+    this.#outbox.records.silenced(silence);
   }
 
   /** A maintenance window was ended here by hand. */
   unsilenced(id: string): void {
-    this.#recordsOut.unsilenced(id);
+    this.#outbox.records.unsilenced(id);
   }
 
   /** A catalog is in force here, or was said again. */
   catalogInForce(catalog: SharedCatalog): void {
     this.#catalogs.inForce(catalog);
-  }
-
-  #publish(record: ClusterRecord): Promise<boolean> {
-    const { run, clock } = this.#options;
-    return this.#stream.publish(encodeRecord({ run, sentMs: clock.wall(), record }));
   }
 
   #opened(): void {
@@ -246,7 +234,7 @@ export class Cluster {
 
   #fallBack(): void {
     this.#leader.resign();
-    this.#backlogSent = false;
+    this.#outbox.fallBack();
     this.#pending.lostTouch();
     this.#pending.advance({ leads: false, isSettled: false });
   }
@@ -257,26 +245,6 @@ export class Cluster {
     this.#wasSettled = true;
   }
 
-  #mark(): number {
-    const marker = this.#marker();
-    void this.#publish({ kind: "marker", marker });
-    return marker.number;
-  }
-
-  #marker(): Marker {
-    const { fleet, version } = this.#options;
-    const isSettled = this.#catchUp.phase === "settled" && this.#backlogSent;
-    return {
-      number: this.#markers.next(),
-      version,
-      caughtUp: this.#catchUp.isCaughtUp && this.#backlogSent,
-      settled: isSettled && !fleet.sharing.inGrace(this.#now()),
-      leading: this.#leader.leads,
-      catalog: this.#catalogs.own,
-      leaves: this.#leaves,
-    };
-  }
-
   #tick(): void {
     this.#noticeStall();
     this.#ticks++;
@@ -284,9 +252,9 @@ export class Cluster {
     this.#catchUp.advance();
     this.#catalogs.advance();
     if (this.#stream.isOpen) {
-      this.#share();
+      this.#outbox.flush();
       if (isFull) {
-        this.#mark();
+        this.#outbox.mark();
         this.#leader.tick(this.#stream);
         this.#noticeLag();
       }
@@ -298,17 +266,8 @@ export class Cluster {
   }
 
   #tell(events: readonly FleetEvent[]): void {
-    this.#recordsOut.claim(events);
+    this.#outbox.records.claim(events);
     this.#options.tell(events);
-  }
-
-  #share(): void {
-    if (!this.#catchUp.isCaughtUp) return;
-    const { phase } = this.#catchUp;
-    void this.#beatsOut.flush().then((isAll) => {
-      if (isAll && phase === this.#catchUp.phase) this.#backlogSent = true;
-    });
-    void this.#recordsOut.flush();
   }
 
   /** Also before each record, because after a stall these may come before the timer. */
