@@ -8,7 +8,7 @@ import { type Figure, median, percentile, type Target, thousands } from "./figur
 import type { ListCost, ListTextJob } from "./list_text.ts";
 import { type Stretch, STRETCH_MARK } from "./loop_stretch.ts";
 import { type Child, startScript } from "./processes.ts";
-import { type Product, startProduct } from "./product.ts";
+import { type Product, type Runtime, runtimeOfBinary, startProduct } from "./product.ts";
 import { inTurns, RUNTIME } from "./rounds.ts";
 
 const AGENTS = 100_000;
@@ -21,10 +21,7 @@ export async function listFigures(rabbit: RabbitServer): Promise<Figure[]> {
   await using source = await startProduct("source", rabbit, { preload: "loop_probe.ts" });
   await using binary = await startProduct("binary", rabbit);
   await using load = startScript("beat_load.ts");
-  for (const { port } of [source, binary]) {
-    const burst = { kind: "kept", port, beats: AGENTS, agents: AGENTS, connections: 8, pipelined: 32 };
-    await load.run<BurstResult>(burst);
-  }
+  for (const product of [source, binary]) await fill(product, load);
   await using calls = startScript("call_load.ts");
   await using text = startScript("list_text.ts", source.mqUrl);
   await using echo = startScript("echo_consumer.ts", rabbit.url);
@@ -34,7 +31,17 @@ export async function listFigures(rabbit: RabbitServer): Promise<Figure[]> {
     figures.push(await listFigure({ source, calls, text, echo, echoUrl: rabbit.url }, size));
   }
   Deno.stderr.writeSync(new TextEncoder().encode("  stalls\n"));
-  return [...figures, await stretchFigure(source, { calls, load }), await waitFigure(binary, { calls, load })];
+  return [
+    ...figures,
+    await stretchFigure(source, { calls, load }),
+    await waitFigure(binary, { calls, load }),
+    ...await binaryStretch(rabbit, { calls, load }),
+  ];
+}
+
+async function fill({ port }: Product, load: Child): Promise<void> {
+  const burst = { kind: "kept", port, beats: AGENTS, agents: AGENTS, connections: 8, pipelined: 32 };
+  await load.run<BurstResult>(burst);
 }
 
 interface ListPeers {
@@ -88,7 +95,10 @@ const LONGEST: Target = { kind: "at most", value: 50 };
 const BEATS_PER_SECOND = 1_000;
 
 /** The longest stretch of work without a turn for anything else while the whole fleet is listed, seen from inside. */
-async function stretchFigure(product: Product, peers: { calls: Child; load: Child }): Promise<Figure> {
+async function stretchFigure(
+  product: Product,
+  peers: { calls: Child; load: Child; runtime?: Runtime },
+): Promise<Figure> {
   const probe = new LoopProbe(product.process);
   const quiet: Stretch[] = [];
   const lists: Stretch[] = [];
@@ -108,15 +118,14 @@ async function stretchFigure(product: Product, peers: { calls: Child; load: Chil
   const cpu = lists.map(({ cpuMs }) => cpuMs);
   const all = (values: readonly number[]) => values.map((ms) => ms.toFixed(0)).join(", ");
   return {
-    name: "longest stretch of work in a list of 100,000",
+    name: `longest stretch of work in a list of 100,000${peers.runtime === undefined ? "" : ", executable's runtime"}`,
     figure: `${Math.max(...cpu).toFixed(0)} ms`,
     value: Math.max(...cpu),
     unit: "ms",
     target: LONGEST,
     notes: [
-      `on ${RUNTIME} under ${
-        thousands(BEATS_PER_SECOND)
-      } beats/s: CPU time of the main thread between two rounds of its ` +
+      `the sources on ${peers.runtime === undefined ? RUNTIME : `${peers.runtime.name} with the executable's flags`} ` +
+      `under ${thousands(BEATS_PER_SECOND)} beats/s: CPU time of the main thread between two rounds of its ` +
       `event loop, which other processes do not lengthen; the longest of each of ${LISTS} lists ${
         all(cpu)
       } ms, without a ` +
@@ -126,6 +135,15 @@ async function stretchFigure(product: Product, peers: { calls: Child; load: Chil
       `${median(quiet.map(({ busyMs }) => busyMs)).toFixed(0)} ms`,
     ],
   };
+}
+
+/** The same where the Deno of the executable is at hand, since the probe cannot be loaded into the executable itself. */
+async function binaryStretch(rabbit: RabbitServer, peers: { calls: Child; load: Child }): Promise<Figure[]> {
+  const runtime = await runtimeOfBinary();
+  if (runtime === undefined) return [];
+  await using product = await startProduct("source", rabbit, { preload: "loop_probe.ts", runtime });
+  await fill(product, peers.load);
+  return [await stretchFigure(product, { ...peers, runtime })];
 }
 
 /** Asks the probe that was loaded into the product's process. */
@@ -177,7 +195,7 @@ async function waitFigure(product: Product, { calls, load }: { calls: Child; loa
   return {
     name: "longest wait of a beat in a list of 100,000, executable",
     figure: `${median(longest).toFixed(0)} ms`,
-    // The probe cannot be loaded into the executable: what is judged here includes waiting for a core.
+    // Unlike what the probe tells, this includes waiting for a core.
     value: median(longest),
     unit: "ms",
     target: LONGEST,

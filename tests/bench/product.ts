@@ -2,8 +2,10 @@ import { BINARY, requireBinary } from "../support/binary.ts";
 import { freePort } from "../support/free_port.ts";
 import type { RabbitServer } from "../support/rabbitmq.ts";
 import { Child } from "./processes.ts";
+import { RUNTIME } from "./rounds.ts";
 
-const MAIN = new URL("../../src/main.ts", import.meta.url).pathname;
+const ROOT = new URL("../../", import.meta.url).pathname;
+const MAIN = `${ROOT}src/main.ts`;
 
 /** What every agent may run in the benches. */
 export const LOCAL_APPS = { deploy: "2.0.1", logclean: "1.0.0", backup: "3.2.0" };
@@ -21,6 +23,15 @@ export interface Product extends AsyncDisposable {
   readonly data: string;
 }
 
+/** What sources run on. */
+export interface Runtime {
+  /** As in the table: its name and version. */
+  readonly name: string;
+  /** The path of its deno. */
+  readonly deno: string;
+  readonly flags: readonly string[];
+}
+
 /** What a bench chooses. */
 export interface ProductOptions {
   /** A virtual host of {@link addVhost}; by default it gets one of its own: one queue, one reader. */
@@ -29,6 +40,8 @@ export interface ProductOptions {
   readonly config?: string;
   /** A script of the bench that runs in the product's process before it; from sources only. */
   readonly preload?: string;
+  /** A runtime other than this one; from sources only. */
+  readonly runtime?: Runtime | undefined;
   /** A data folder to start from; it is copied. */
   readonly data?: string;
 }
@@ -56,9 +69,7 @@ export async function startProduct(
   const ports = { beatPort: freePort(), httpPort: 0 };
   await Deno.writeTextFile(config, `${configuration(rabbit, { vhost, folder, ...ports })}${options.config ?? ""}`);
   const run = ["run", "--config", config];
-  const process = how === "binary"
-    ? new Child(BINARY, run)
-    : new Child(Deno.execPath(), ["run", "--no-prompt", "--allow-all", ...preloading(options), MAIN, ...run]);
+  const process = how === "binary" ? new Child(BINARY, run) : fromSource(options, run);
   try {
     const [, port] = await process.wrote(/beats on \S+:(\d+)/);
     const [, httpPort] = await process.wrote(/metrics on http:\/\/\S+:(\d+)/);
@@ -80,8 +91,28 @@ export async function startProduct(
   }
 }
 
-function preloading({ preload }: ProductOptions): string[] {
-  return preload === undefined ? [] : ["--preload", new URL(preload, import.meta.url).pathname];
+function fromSource({ preload, runtime }: ProductOptions, args: readonly string[]): Child {
+  const preloading = preload === undefined ? [] : ["--preload", new URL(preload, import.meta.url).pathname];
+  const { deno, flags } = runtime ?? { deno: Deno.execPath(), flags: [] };
+  return new Child(deno, ["run", "--no-prompt", "--allow-all", ...flags, ...preloading, MAIN, ...args]);
+}
+
+/** What the executable runs on, and the flags that install.sh builds into it; undefined when that deno is not here. */
+export async function runtimeOfBinary(): Promise<Runtime | undefined> {
+  const { stdout } = await new Deno.Command(BINARY, { args: ["version"] }).output();
+  const name = /^Deno [\d.]+/m.exec(new TextDecoder().decode(stdout))?.[0] ?? "";
+  const flags = /^V8_FLAGS=(\S+)$/m.exec(await Deno.readTextFile(`${ROOT}install.sh`))?.[1];
+  if (flags === undefined) throw new Error("install.sh has no V8_FLAGS");
+  if (name === RUNTIME) return { name, deno: Deno.execPath(), flags: [flags] };
+  const deno = `${ROOT}.toolchain/${name.toLowerCase().replace(" ", "-")}`;
+  return await exists(deno) ? { name, deno, flags: [flags] } : undefined;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, (cause) => {
+    if (cause instanceof Deno.errors.NotFound) return false;
+    throw cause;
+  });
 }
 
 async function stop(process: Child, folder: string): Promise<void> {
