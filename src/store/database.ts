@@ -73,7 +73,7 @@ export class Database {
     }
   }
 
-  /** The next agents, in the order of their last beats; undefined behind the last ones. */
+  /** The next agents; undefined behind the last ones. */
   agents(): AgentPage | undefined {
     const { place, ...columns } = this.#statements.agents.get(this.#agentsUpTo, this.#pageRows) ?? {};
     if (typeof place !== "number") {
@@ -257,10 +257,10 @@ function prepareAll(db: DatabaseSync) {
     agents: prepare(
       db,
       `SELECT max(row) AS place, ${AGENT_COLUMNS.map((column) => `json_group_array(${column}) AS ${column}`).join(", ")}
-       FROM (SELECT * FROM (SELECT row, CAST(ip AS TEXT) AS ip, ${text("asset")}, ${text("version")}, ${text("apps")},
+       FROM (SELECT row, CAST(ip AS TEXT) AS ip, ${text("asset")}, ${text("version")}, ${text("apps")},
        CASE WHEN online = ${UNTOLD} THEN ${UNTOLD} WHEN online THEN 1 ELSE 0 END AS state,
        ${time("last_seen_ms")} AS lastSeenMs, ${time("since_ms")} AS sinceMs
-       FROM agents WHERE row > ? ORDER BY row LIMIT ?) ORDER BY lastSeenMs, row LIMIT -1)`,
+       FROM agents WHERE row > ? ORDER BY row LIMIT ?)`,
     ),
     unsent: prepare(db, `SELECT row, ${EVENT_COLUMNS} FROM events WHERE sent = 0 AND row > ? ORDER BY row LIMIT ?`),
     catalogs: prepare(db, "SELECT * FROM catalogs ORDER BY id DESC"),
