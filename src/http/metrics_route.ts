@@ -2,10 +2,13 @@ import type { Metrics } from "../metrics/metrics.ts";
 import type { Route } from "./route.ts";
 
 /** Where Prometheus asks. */
-export function metricsRoutes(metrics: Pick<Metrics, "text" | "contentType">): Route[] {
+export function metricsRoutes(metrics: Pick<Metrics, "exposition">): Route[] {
   return [{
     method: "GET",
     path: "/metrics",
-    handle: async () => new Response(await metrics.text(), { headers: { "content-type": metrics.contentType } }),
+    async handle() {
+      const exposition = await metrics.exposition();
+      return new Response(await exposition.text(), { headers: { "content-type": exposition.contentType } });
+    },
   }];
 }

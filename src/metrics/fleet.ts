@@ -1,18 +1,8 @@
 import type { Durations } from "../durations.ts";
-import { EVENT_KINDS, type EventKind, type FleetEvent } from "../fleet/events.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Summary } from "../status.ts";
+import type { EventCounts } from "./event_counts.ts";
 import { by, type Series } from "./series.ts";
-
-/** How often each kind of event happened. */
-export class EventCounts {
-  readonly counts = Object.fromEntries(EVENT_KINDS.map((kind) => [kind, 0])) as Record<EventKind, number>;
-
-  /** Counts events. */
-  add(events: readonly FleetEvent[]): void {
-    for (const { kind } of events) this.counts[kind]++;
-  }
-}
 
 /** What the series of the fleet are read from. */
 export interface FleetSources {

@@ -1,19 +1,17 @@
-import { Registry } from "prom-client";
 import type { Clock } from "../clock.ts";
 import { Durations } from "../durations.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import type { Route } from "../http/route.ts";
 import type { Status } from "../status.ts";
-import { beatSeries, type BeatSources } from "./beats.ts";
+import type { BeatSources } from "./beats.ts";
+import { EventCounts } from "./event_counts.ts";
 import { EventLoopWatch } from "./event_loop.ts";
-import { deliverySeries, type DeliverySources } from "./events.ts";
-import { EventCounts, fleetSeries } from "./fleet.ts";
+import type { DeliverySources } from "./events.ts";
+import type { Exposition } from "./exposition.ts";
 import { HttpRequests } from "./http.ts";
-import { mqSeries, type MqSources } from "./mq.ts";
-import { processSeries } from "./process.ts";
-import { Series } from "./series.ts";
-import { serviceSeries, type ServiceSources } from "./service.ts";
-import { storeSeries, type StoreSources } from "./store.ts";
+import type { MqSources } from "./mq.ts";
+import type { ServiceSources } from "./service.ts";
+import type { StoreSources } from "./store.ts";
 
 /** The parts whose figures are exported. */
 export interface MetricsParts
@@ -40,8 +38,9 @@ export class Metrics {
   readonly events = new EventCounts();
   readonly http = new HttpRequests();
   readonly #clock: Clock;
-  readonly #registry = new Registry();
   readonly #loop: EventLoopWatch;
+  #parts: MetricsParts | undefined;
+  #exposition: Promise<Exposition> | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -50,17 +49,8 @@ export class Metrics {
 
   /** Begins to export these parts, and to watch the event loop; to be called once. */
   start(parts: MetricsParts): void {
-    const series = new Series(this.#registry);
-    const summary = () => parts.status.summary();
-    serviceSeries(series, { ...parts, summary, readiness: () => parts.status.readiness() });
-    fleetSeries(series, { ...parts, summary, events: this.events, expiryError: this.expiryError });
-    beatSeries(series, parts);
-    mqSeries(series, { ...parts, summary });
-    deliverySeries(series, { ...parts, clock: this.#clock });
-    storeSeries(series, { ...parts, summary });
+    this.#parts = parts;
     this.http.expect(parts.routes);
-    this.http.export(series);
-    processSeries(series, this.#loop);
     this.#loop.start();
   }
 
@@ -68,13 +58,16 @@ export class Metrics {
     this.#loop.stop();
   }
 
-  /** What {@link text} is. */
-  get contentType(): string {
-    return this.#registry.contentType;
+  /** What is exported. Loaded when it is first asked for: a start has no use for it, and would take 40 ms longer. */
+  exposition(): Promise<Exposition> {
+    return this.#exposition ??= this.#load();
   }
 
-  /** All figures in Prometheus' text format. */
-  text(): Promise<string> {
-    return this.#registry.metrics();
+  async #load(): Promise<Exposition> {
+    const parts = this.#parts;
+    if (parts === undefined) throw new Error("no parts to export yet");
+    const { Exposition } = await import("./exposition.ts");
+    const own = { expiryError: this.expiryError, happened: this.events, http: this.http };
+    return new Exposition(parts, { clock: this.#clock, loop: this.#loop, ...own });
   }
 }
