@@ -288,7 +288,7 @@ export async function startApp(settings: Settings, surroundings: AppSurroundings
       acceptsBeats: (timeoutMs) => beats.accepts(timeoutMs),
     };
 
-    log.info("agents: {count} remembered", { count: memory.agents.agents.length });
+    log.info("agents: {count} remembered", { count: memory.agents.table.size });
     log.info("apps that agents may run come from {source} (auth.mode = {mode})", {
       source: sourceText(settings),
       mode: settings["auth.mode"],

@@ -26,7 +26,8 @@ export type BeatOutcome = "new" | "returned" | "beat" | "full" | "foreign";
 
 /** What is left of a former run. */
 export interface FleetMemory {
-  readonly agents: Pick<RestoredAgents, "agents" | "untold">;
+  /** The fleet takes them over as they are. */
+  readonly agents: RestoredAgents;
   readonly silences: readonly StoredSilence[];
 }
 
@@ -100,15 +101,9 @@ export class Fleet {
     this.#now = now;
     this.silences.restore(memory.silences, now);
     this.#liveness.start(now);
-    const { agents, untold } = memory.agents;
-    if (agents.length === 0) this.#warmingUntilMs = now.monotonic + this.#options.graceMs;
-    const online: Agent[] = [];
-    const offline: Agent[] = [];
-    // In the order in which they lie in memory.
-    for (const agent of agents) {
-      this.#roster.restore(agent);
-      (agent.state === "online" ? online : offline).push(agent);
-    }
+    const { table, appMaps, online, offline, untold } = memory.agents;
+    this.#roster.restore({ table, appMaps });
+    if (table.size === 0) this.#warmingUntilMs = now.monotonic + this.#options.graceMs;
     for (const agent of untold.toSorted(byLastBeat)) this.#news.appeared(agent);
     for (const agent of online.sort(byLastBeat)) this.#liveness.restoreOnline(agent);
     for (const agent of offline.sort((a, b) => a.changedMs - b.changedMs)) this.#liveness.restoreOffline(agent);

@@ -11,6 +11,7 @@ import type { News } from "./news.ts";
 import { Shared } from "./shared.ts";
 import type { OwnBeats } from "./sharing.ts";
 import type { Silences } from "./silences.ts";
+import type { RestoredAgents } from "./stored.ts";
 import { AgentTable } from "./table.ts";
 
 /** The limits of rows. */
@@ -50,15 +51,14 @@ export interface Coming {
  */
 export class Roster {
   #options: RosterOptions;
-  /** The rows. */
-  readonly table = new AgentTable();
+  #table = new AgentTable();
   readonly #liveness: Liveness;
   readonly #silences: Silences;
   readonly #own: OwnBeats;
   readonly #changes: Changes;
   readonly #news: News;
   readonly #interval = new BeatInterval();
-  readonly #appMaps = new AppMaps();
+  #appMaps = new AppMaps();
   readonly #versions = new Shared((version) => version);
   /** Counters since the start. */
   readonly stats = { evicted: 0, foreign: 0, conflicts: 0 };
@@ -70,6 +70,11 @@ export class Roster {
     this.#own = own;
     this.#changes = changes;
     this.#news = news;
+  }
+
+  /** The rows. */
+  get table(): AgentTable {
+    return this.#table;
   }
 
   /** The mean time between two beats of an agent, ms, over the last hundreds of beats; undefined before the second. */
@@ -90,14 +95,14 @@ export class Roster {
       this.stats.foreign++;
       if (addressCheck === "enforce") return "foreign";
     }
-    const known = this.table.get(beat.ip);
+    const known = this.#table.get(beat.ip);
     return known === undefined ? this.add(coming) : this.renew(known, coming);
   }
 
   /** Takes in the first beat of an agent; a new row takes the place of the one that has been offline for longest. */
   add(coming: Coming): BeatOutcome {
     const { beat, at, heardAt } = coming;
-    if (this.table.size >= this.#options.max) {
+    if (this.#table.size >= this.#options.max) {
       const { head: longestGone } = this.#liveness.offline;
       if (longestGone === undefined) return "full";
       this.forget(longestGone, { reason: "evicted", now: heardAt ?? at });
@@ -109,7 +114,7 @@ export class Roster {
     agent.enter(at);
     this.#updated(agent, beat, at);
     this.#changes.touch(agent);
-    this.table.add(agent);
+    this.#table.add(agent);
     this.#silences.apply(agent);
     this.#line(agent, heardAt);
     this.#news.appeared(agent);
@@ -134,18 +139,18 @@ export class Roster {
     return "returned";
   }
 
-  /** Takes in a row of a former run; where it stands in line is decided by who gives it. */
-  restore(agent: Agent): void {
-    this.#appMaps.add(agent);
-    this.table.add(agent);
-    this.#silences.apply(agent);
+  /** Takes over the rows of a former run; where they stand in line is decided by who gives them. */
+  restore({ table, appMaps }: Pick<RestoredAgents, "table" | "appMaps">): void {
+    this.#table = table;
+    this.#appMaps = appMaps;
+    if (this.#silences.size > 0) { for (const agent of table.all()) this.#silences.apply(agent); }
   }
 
   /** Gives up a row; a later beat makes the agent new. */
   forget(agent: Agent, { reason, now }: { readonly reason: string; readonly now: Instant }): void {
     this.#news.forgotten(agent, reason, now);
     agent.queue?.remove(agent);
-    this.table.delete(agent);
+    this.#table.delete(agent);
     this.#silences.drop(agent);
     this.#appMaps.drop(agent);
     this.#changes.forget(agent);
@@ -168,7 +173,7 @@ export class Roster {
       this.#news.conflict(agent, { reason: conflict, ...assets }, at);
     }
     if (agent.asset !== beat.asset) {
-      this.table.rename(agent, beat.asset);
+      this.#table.rename(agent, beat.asset);
       this.#changes.touch(agent);
       this.#silences.apply(agent);
     }

@@ -1,7 +1,9 @@
 import { canonicalAddress } from "./address.ts";
 import { Agent, type Instant } from "./agent.ts";
+import { AppMaps } from "./app_maps.ts";
 import { type InstalledApps, parseInstalledApps } from "./beat.ts";
 import type { Told } from "./news.ts";
+import { AgentTable } from "./table.ts";
 
 /** A row as it is stored, and as it comes back after a restart. */
 export interface StoredAgent {
@@ -36,9 +38,13 @@ export function storedAgent(agent: Agent, told: { readonly state: Told; readonly
   };
 }
 
-/** The agents of a former run, made while their rows are still being read. */
+/** The agents of a former run, made and indexed while their rows are still being read. */
 export class RestoredAgents {
-  readonly agents: Agent[] = [];
+  readonly table = new AgentTable();
+  /** The app maps of all of them. */
+  readonly appMaps = new AppMaps();
+  readonly online: Agent[] = [];
+  readonly offline: Agent[] = [];
   /** Those of which others have not been told yet. */
   readonly untold: Agent[] = [];
 
@@ -56,7 +62,9 @@ export class RestoredAgents {
     if (canonicalAddress(row.ip) !== row.ip) return;
     const agent = restoredAgent(row, now);
     agent.install(row.apps, installed);
-    this.agents.push(agent);
+    this.table.add(agent);
+    this.appMaps.add(agent);
+    (row.online ? this.online : this.offline).push(agent);
     if (row.untold) this.untold.push(agent);
   }
 }
