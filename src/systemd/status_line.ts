@@ -10,16 +10,13 @@ export interface StatusFacts {
   readonly store: { readonly state: string };
 }
 
-const NUMBER = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
-const SMALL_NUMBER = new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 });
-
 /** The fleet in the one line that `systemctl status` shows. */
 export function statusLine({ agents, beats, warming, guard, catalog, mq, zookeeper, store }: StatusFacts): string {
   const { online, suspect, offline } = agents;
   const rate = beats.per_second;
   const parts = [
-    `${NUMBER.format(online)} online, ${NUMBER.format(suspect)} suspect, ${NUMBER.format(offline)} offline`,
-    `${(rate < 10 ? SMALL_NUMBER : NUMBER).format(rate)} beats/s`,
+    `${grouped(online)} online, ${grouped(suspect)} suspect, ${grouped(offline)} offline`,
+    `${rate < 10 ? Math.round(rate * 10) / 10 : grouped(rate)} beats/s`,
     `RabbitMQ ${mq.state}`,
   ];
   if (zookeeper.state !== "disabled") parts.push(`ZooKeeper ${zookeeper.state}`);
@@ -29,4 +26,9 @@ export function statusLine({ agents, beats, warming, guard, catalog, mq, zookeep
   if (catalog.held !== null) parts.push("a catalog is held: see `apps diff`");
   if (warming) parts.push("warming up");
   return parts.join("; ");
+}
+
+/** A whole number as people read it: `12,345`. The first of Intl's formatters takes 13 ms of the start. */
+function grouped(value: number): string {
+  return String(Math.round(value)).replaceAll(/\B(?=(\d{3})+$)/g, ",");
 }
