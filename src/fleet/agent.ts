@@ -50,6 +50,8 @@ export class Agent {
   flapping = false;
   /** The maintenance window in which it is not told about; of several the one that ends last. */
   silence: Silence | undefined = undefined;
+  /** What of it is other than when the changes were taken the last time: the whole row, or only its last beat. */
+  change: "none" | "seen" | "row" = "none";
   /** The queue it stands in, and its neighbours there; see AgentQueue. */
   queue: AgentQueue | undefined = undefined;
   previous: Agent | undefined = undefined;

@@ -58,6 +58,8 @@ const TIMEOUT_REASON = {
 
 /** One connection of an agent: calls are read, answered and their replies written, strictly in this order. */
 export class Connection {
+  /** Where it stands among the open ones; theirs to write. */
+  place = 0;
   readonly #socket: BeatSocket;
   readonly #context: ConnectionContext;
   readonly #decoder: CallDecoder;

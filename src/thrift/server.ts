@@ -11,6 +11,7 @@ import {
   DEFAULT_MAX_MESSAGE_BYTES,
   DEFAULT_REQUEST_TIMEOUT_MS,
 } from "./limits.ts";
+import { OpenConnections } from "./open_connections.ts";
 import { ReadBuffers } from "./read_buffers.ts";
 import type { BeatService } from "./service.ts";
 import { BeatCounters, type BeatStats, type RefusalReason } from "./stats.ts";
@@ -82,7 +83,7 @@ export class BeatServer {
   readonly #limits: ConnectionLimits;
   readonly #context: ConnectionContext & { tick: number };
   readonly #tickMs: number;
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new OpenConnections();
   #plain: Door | undefined;
   #secure: Door | undefined;
   #ticker: ReturnType<typeof setInterval> | undefined;
