@@ -1,4 +1,5 @@
 import { addressRank } from "./address.ts";
+import { AgentTimes } from "./agent_times.ts";
 import type { InstalledApps } from "./beat.ts";
 import type { Oddities } from "./identity.ts";
 import type { Silence } from "./silences.ts";
@@ -21,11 +22,9 @@ export interface Instant {
  * One row of the fleet. The fields are plain and few because there may be a million of these; only the fleet writes
  * them.
  */
-export class Agent {
+export class Agent extends AgentTimes {
   /** Canonical address; the row's key. */
   readonly ip: string;
-  /** Where the address stands in lists. */
-  readonly rank: number;
   asset = "";
   /** Version of the agent itself. */
   version = "";
@@ -36,14 +35,6 @@ export class Agent {
   /** What was wrong with the app map as it came, or undefined. */
   appsFault: string | undefined = undefined;
   state: AgentState = "online";
-  /** Monotonic time of the last beat, ms. */
-  lastBeatMs = 0;
-  /** Wall-clock time of the last beat, ms since the epoch. */
-  lastSeenMs = 0;
-  /** Wall-clock time since when it has been online (suspect included) or offline, ms since the epoch. */
-  sinceMs = 0;
-  /** The same on the monotonic clock, ms. */
-  changedMs = 0;
   /** What is odd about its identity; undefined as long as nothing was. */
   oddities: Oddities | undefined = undefined;
   /** Whether it comes and goes so often that it is not told about. */
@@ -58,6 +49,7 @@ export class Agent {
   next: Agent | undefined = undefined;
 
   constructor(ip: string) {
+    super();
     this.ip = ip;
     this.rank = addressRank(ip);
   }

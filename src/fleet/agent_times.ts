@@ -1,0 +1,77 @@
+/** How many numbers an agent has. */
+const WIDTH = 5;
+/** The agents of one piece of memory: as long as one of them is there, the whole piece is, 2.5 KiB. */
+const AGENTS = 64;
+
+const LAST_BEAT = 0;
+const LAST_SEEN = 1;
+const SINCE = 2;
+const CHANGED = 3;
+const RANK = 4;
+
+let piece = new Float64Array(0);
+let next = 0;
+
+/**
+ * The numbers of an agent, in memory that agents share. As fields of its own each would be an object of 16 bytes: four or five of
+ * the seven that an agent had, all of which V8 looks at when it collects garbage (measured at 100,000 agents).
+ */
+export class AgentTimes {
+  readonly #numbers: Float64Array;
+  readonly #at: number;
+
+  constructor() {
+    if (next === piece.length) {
+      piece = new Float64Array(AGENTS * WIDTH);
+      next = 0;
+    }
+    this.#numbers = piece;
+    this.#at = next;
+    next += WIDTH;
+  }
+
+  /** Monotonic time of the last beat, ms. */
+  get lastBeatMs(): number {
+    return this.#numbers[this.#at + LAST_BEAT]!;
+  }
+
+  set lastBeatMs(ms: number) {
+    this.#numbers[this.#at + LAST_BEAT] = ms;
+  }
+
+  /** Wall-clock time of the last beat, ms since the epoch. */
+  get lastSeenMs(): number {
+    return this.#numbers[this.#at + LAST_SEEN]!;
+  }
+
+  set lastSeenMs(ms: number) {
+    this.#numbers[this.#at + LAST_SEEN] = ms;
+  }
+
+  /** Wall-clock time since when it has been online (suspect included) or offline, ms since the epoch. */
+  get sinceMs(): number {
+    return this.#numbers[this.#at + SINCE]!;
+  }
+
+  set sinceMs(ms: number) {
+    this.#numbers[this.#at + SINCE] = ms;
+  }
+
+  /** The same on the monotonic clock, ms. */
+  get changedMs(): number {
+    return this.#numbers[this.#at + CHANGED]!;
+  }
+
+  set changedMs(ms: number) {
+    this.#numbers[this.#at + CHANGED] = ms;
+  }
+
+  /** Where its address stands in lists. */
+  get rank(): number {
+    return this.#numbers[this.#at + RANK]!;
+  }
+
+  protected set rank(rank: number) {
+    this.#numbers[this.#at + RANK] = rank;
+  }
+}
