@@ -1,4 +1,4 @@
-import { BlockList, isIPv4, isIPv6 } from "node:net";
+import { BlockList, isIPv6 } from "node:net";
 
 /** The prefix that marks an IPv4 address inside an IPv6 one (RFC 4291, 2.5.5.2), as the URL parser writes it. */
 const MAPPED_PREFIX = "::ffff:";
@@ -11,7 +11,7 @@ const MAPPED_PREFIX = "::ffff:";
  */
 export function canonicalAddress(text: string): string | undefined {
   const address = text.trim();
-  if (isIPv4(address)) return address;
+  if (ipv4Value(address) !== undefined) return address;
   if (!isIPv6(address) || address.includes("%")) return undefined;
   const canonical = new URL(`http://[${address}]/`).hostname.slice(1, -1);
   return mappedIPv4(canonical) ?? canonical;
@@ -52,17 +52,34 @@ export function authority(host: string, port: number): string {
  * @param address a canonical address
  */
 export function addressRank(address: string): number {
-  if (address.includes(":")) return IPV6_RANK;
-  let rank = 0;
-  let octet = 0;
-  for (let i = 0; i < address.length; i++) {
-    const code = address.charCodeAt(i);
-    if (code === 0x2e) {
-      rank = rank * 256 + octet;
-      octet = 0;
-    } else octet = octet * 10 + code - 0x30;
+  return ipv4Value(address) ?? IPV6_RANK;
+}
+
+const DOT = 0x2e;
+const ZERO = 0x30;
+
+/**
+ * The value of an IPv4 address in dotted decimal, 0 to 2^32 - 1; undefined for any other text. It takes what isIPv4 of
+ * node:net takes, whose regular expression is 4 % of what a beat costs.
+ */
+function ipv4Value(text: string): number | undefined {
+  let value = 0;
+  let octet: number | undefined;
+  let dots = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === DOT) {
+      if (octet === undefined || ++dots > 3) return undefined;
+      value = value * 256 + octet;
+      octet = undefined;
+      continue;
+    }
+    // A zero that leads would be octal to some.
+    if (code < ZERO || code > ZERO + 9 || octet === 0) return undefined;
+    octet = (octet ?? 0) * 10 + code - ZERO;
+    if (octet > 255) return undefined;
   }
-  return rank * 256 + octet;
+  return dots === 3 && octet !== undefined ? value * 256 + octet : undefined;
 }
 
 /** A set of address ranges, such as `10.0.0.0/8, 192.168.1.7, fd00::/8`. */

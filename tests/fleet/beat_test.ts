@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { isIP, isIPv4 } from "node:net";
 import fc from "fast-check";
 import { addressRank, canonicalAddress, Cidrs } from "../../src/fleet/address.ts";
 import { IdentityError, parseBeat, parseInstalledApps } from "../../src/fleet/beat.ts";
@@ -33,6 +34,24 @@ Deno.test("canonicalAddress is stable: its result is its own canonical form", ()
     assert.ok(canonical !== undefined);
     assert.equal(canonicalAddress(canonical), canonical);
   }));
+});
+
+Deno.test("canonicalAddress takes as IPv4 what node:net does", () => {
+  const octet = fc.oneof(
+    fc.nat(300).map(String),
+    fc.constantFrom("", "0", "00", "01", "255", "256", "1e2", "-1", " 1", "\u0661"),
+  );
+  const dotted = fc.array(octet, { minLength: 3, maxLength: 5 }).map((octets) => octets.join("."));
+  let taken = 0;
+  fc.assert(
+    fc.property(fc.oneof(dotted, fc.ipV4(), fc.string()), (text) => {
+      if (isIPv4(text)) taken++;
+      if (isIPv4(text)) assert.equal(canonicalAddress(text), text);
+      else if (isIP(text.trim()) === 0) assert.equal(canonicalAddress(text), undefined);
+    }),
+    { numRuns: 1_000 },
+  );
+  assert.ok(taken > 100, `${taken} of 1,000 were addresses`);
 });
 
 Deno.test("addressRank orders IPv4 by value and IPv6 behind", () => {
