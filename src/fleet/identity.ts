@@ -17,29 +17,22 @@ export interface Oddities {
   conflictAt: Instant | undefined;
 }
 
-/** How a beat's identity compares with the row it belongs to. */
-export interface IdentityFinding {
-  /** Whether the beat came from another address than it claims. */
-  readonly foreign: boolean;
-  /** A conflict that was not known, or was over. */
-  readonly conflict: Conflict | undefined;
-}
-
 /**
  * Compares who beats with what is known of the row: an asset or a peer that was replaced and comes back means that two
  * machines claim one address; a mere change means that the machine was given another name or way.
  *
  * @param peer the address of the TCP peer; undefined behind a balancer that does not tell
  * @param timeoutMs how long after its last sign a conflict is over
+ * @returns a conflict that was not known, or was over; undefined when there is none
  */
 export function compareIdentity(
   agent: Agent,
   { asset, peer }: { asset: string; peer: string | undefined },
   { now, timeoutMs }: { now: Instant; timeoutMs: number },
-): IdentityFinding {
+): Conflict | undefined {
   const foreign = peer !== undefined && peer !== agent.ip;
   const otherAsset = asset !== agent.asset;
-  if (!foreign && !otherAsset && agent.oddities === undefined) return { foreign, conflict: undefined };
+  if (!foreign && !otherAsset && agent.oddities === undefined) return undefined;
   const odd = agent.oddities ??= noOddities();
   let conflict: Conflict | undefined;
   if (otherAsset) {
@@ -52,11 +45,11 @@ export function compareIdentity(
     odd.formerPeer = odd.peer;
     odd.peer = from;
   }
-  if (conflict === undefined) return { foreign, conflict };
+  if (conflict === undefined) return undefined;
   const known = odd.conflictAt !== undefined && now.monotonic - odd.conflictAt.monotonic <= timeoutMs;
   odd.conflict = conflict;
   odd.conflictAt = now;
-  return { foreign, conflict: known ? undefined : conflict };
+  return known ? undefined : conflict;
 }
 
 function noOddities(): Oddities {

@@ -5,7 +5,7 @@ import { BeatInterval } from "./beat_interval.ts";
 import type { Changes } from "./changes.ts";
 import { agentEvent } from "./events.ts";
 import type { BeatOutcome } from "./fleet.ts";
-import { compareIdentity, type IdentityFinding } from "./identity.ts";
+import { compareIdentity, type Conflict } from "./identity.ts";
 import type { Liveness } from "./liveness.ts";
 import type { News } from "./news.ts";
 import { Shared } from "./shared.ts";
@@ -166,7 +166,7 @@ export class Roster {
 
   #identify(agent: Agent, coming: Coming): void {
     const { beat, at } = coming;
-    const { conflict } = this.#compare(agent, coming);
+    const conflict = this.#compare(agent, coming);
     if (conflict !== undefined) {
       this.stats.conflicts++;
       const assets = conflict === "asset" ? { assets: [agent.asset, beat.asset] } : {};
@@ -182,7 +182,7 @@ export class Roster {
     }
   }
 
-  #compare(agent: Agent, { beat, at, peer }: Coming): IdentityFinding {
+  #compare(agent: Agent, { beat, at, peer }: Coming): Conflict | undefined {
     const { addressCheck, timeoutMs } = this.#options;
     const claims = addressCheck === "off" ? undefined : peer;
     return compareIdentity(agent, { asset: beat.asset, peer: claims }, { now: at, timeoutMs });

@@ -1,8 +1,7 @@
 import { retryDelayMs } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import { within } from "../deadline.ts";
-import { canonicalAddress } from "../fleet/address.ts";
-import { authority } from "../fleet/address.ts";
+import { authority, canonicalAddress } from "../fleet/address.ts";
 import { FaultLog, type Logger } from "../log.ts";
 import type { Access } from "./access.ts";
 import { readBody } from "./body.ts";
