@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { DocumentedApi } from "../http/api/documented_api.ts";
 import { parseAnswer, type RawAnswer } from "../http/raw_http.ts";
 import { startApp, type TestApp } from "../support/app.ts";
+import { statusOf } from "../support/status_of.ts";
 import { Bystanders } from "./bystanders.ts";
 import { fuzz, nastyText, PROTOTYPE_NAMES } from "./fuzz.ts";
 import { mqSettings, type Stage } from "./stage.ts";
@@ -154,7 +155,7 @@ export async function fuzzHttp({ rabbit }: Stage): Promise<void> {
   }, { seconds: 5 });
   await bystanders.served("fuzzing of the HTTP port");
   assert.deepEqual(service.log.matching(/could not be answered|does not serve/), []);
-  assert.equal((await fetch(`${service.url}/healthz`)).status, 200);
+  assert.equal(await statusOf(`${service.url}/healthz`), 200);
   assert.equal(Object.getPrototypeOf({}), Object.prototype);
 }
 

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { SseClient } from "../http/sse_client.ts";
 import { startApp, type TestApp } from "../support/app.ts";
 import { beat } from "../support/beat_client.ts";
+import { statusOf } from "../support/status_of.ts";
 import { waitFor } from "../support/wait_for.ts";
 import { Bystanders } from "./bystanders.ts";
 import { fuzz } from "./fuzz.ts";
@@ -60,10 +61,8 @@ function headerSafe(text: string): string {
   return text.replaceAll(/[^!-~]|[;, ]/g, "_");
 }
 
-async function status({ url }: TestApp, headers: Record<string, string>): Promise<number> {
-  const answer = await fetch(url + SUMMARY, { headers });
-  await answer.body?.cancel();
-  return answer.status;
+function status({ url }: TestApp, headers: Record<string, string>): Promise<number> {
+  return statusOf(url + SUMMARY, { headers });
 }
 
 /** Puts line ends, headers and markup into everything that an agent may say. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { startApp, type TestApp } from "../support/app.ts";
 import { beat } from "../support/beat_client.ts";
 import { ModulePeer, type RowJson } from "../support/module_peer.ts";
+import { statusOf } from "../support/status_of.ts";
 import { waitFor } from "../support/wait_for.ts";
 import { Bystanders } from "./bystanders.ts";
 import { PROTOTYPE_NAMES } from "./fuzz.ts";
@@ -56,7 +57,7 @@ async function shown({ url }: TestApp): Promise<void> {
     for (const query of [`${name}=1`, `sort=${name}`, `state=${name}`]) {
       assert.equal((await get(`agents?${query}`)).status, 400, query);
     }
-    assert.equal((await fetch(`${url}/${name}`)).status, 404);
+    assert.equal(await statusOf(`${url}/${name}`), 404);
   }
   const { body } = await get("apps");
   const named = body.apps.map(({ app }: { app: string }) => app).filter((app: string) => PROTOTYPE_NAMES.includes(app));

@@ -3,6 +3,7 @@ import { print } from "../e2e/print.ts";
 import { BINARY, startBinary } from "../support/binary.ts";
 import { beatCall } from "../support/beat_client.ts";
 import { freePort } from "../support/free_port.ts";
+import { statusOf } from "../support/status_of.ts";
 import { waitFor } from "../support/wait_for.ts";
 import { Bystanders } from "./bystanders.ts";
 import { base64, Crowd, loopbackAliases } from "./crowd.ts";
@@ -64,7 +65,7 @@ export async function slowRequests({ rabbit }: Stage): Promise<void> {
         what: "descriptors",
       });
       const asked = performance.now();
-      assert.equal((await fetch(`http://127.0.0.1:${httpPort}/`)).status, 200);
+      assert.equal(await statusOf(`http://127.0.0.1:${httpPort}/`), 200);
       const tookMs = performance.now() - asked;
       print(
         `800 half requests: ${await descriptorsOf(service.pid) - before} descriptors, page in ${tookMs.toFixed(0)} ms`,

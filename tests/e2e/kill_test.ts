@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { within } from "../../src/deadline.ts";
 import { Supervisor } from "../demo/supervisor.ts";
 import { beat, type BeatInfo, type BeatReply } from "../support/beat_client.ts";
 import { type BinaryProcess, startBinary } from "../support/binary.ts";
@@ -151,7 +152,7 @@ Deno.test("elves-heartbeat remembers its fleet and its catalog through kill -9 u
     const end = new AbortController();
     const load = steadyLoad(service, end.signal);
     const ended = load.run();
-    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, afterMs))]);
+    await within(ended, afterMs);
     end.abort();
     const killedMs = Date.now();
     await service.kill();

@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { within } from "../../src/deadline.ts";
 import { AmqpConnection } from "../demo/amqp.ts";
 
 const PAUSE_MS = 100;
@@ -61,7 +62,8 @@ export class Caller implements AsyncDisposable {
         replyTo: queue,
         correlationId: id,
       });
-      this.#count(await Promise.race([answered, lost.then(() => false), pause(PATIENCE_MS)]), askedMs);
+      const outcome = await within(Promise.race([answered, lost.then(() => false)]), PATIENCE_MS);
+      this.#count(outcome === true, askedMs);
       waiting.delete(id);
       await pause(PAUSE_MS);
     }
@@ -74,6 +76,6 @@ export class Caller implements AsyncDisposable {
   }
 }
 
-function pause(ms: number): Promise<false> {
-  return new Promise((resolve) => setTimeout(() => resolve(false), ms));
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

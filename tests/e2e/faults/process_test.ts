@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { freePort } from "../../support/free_port.ts";
 import { startRabbit } from "../../support/rabbitmq.ts";
+import { statusOf } from "../../support/status_of.ts";
 import { elapsed, waitFor } from "../../support/wait_for.ts";
 import { GRACE_MS, Stage, TIMEOUT_MS } from "./stage.ts";
 
@@ -107,7 +108,7 @@ Deno.test("elves-heartbeat without file descriptors refuses beats, dies of nothi
   await stage.settled();
   await stage.answers();
   assert.equal(
-    (await fetch(`http://127.0.0.1:${service.httpPort}/readyz`, { headers: { connection: "close" } })).status,
+    await statusOf(`http://127.0.0.1:${service.httpPort}/readyz`, { headers: { connection: "close" } }),
     200,
   );
   await stage.verdict();
