@@ -568,7 +568,7 @@ run_tests() {
 test_run() {
   local report=$1 status=0
   shift
-  "$DENO" test --no-prompt --allow-all --junit-path="$report.xml" "$@" </dev/null || status=$?
+  "$DENO" test --no-prompt --allow-all --sanitize-ops --sanitize-resources --junit-path="$report.xml" "$@" </dev/null || status=$?
   echo $status >"$report.status"
 }
 
