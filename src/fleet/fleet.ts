@@ -106,7 +106,7 @@ export class Fleet {
     if (table.size === 0) this.#warmingUntilMs = now.monotonic + this.#options.graceMs;
     for (const agent of untold.toSorted(byLastBeat)) this.#news.appeared(agent);
     for (const agent of online.sort(byLastBeat)) this.#liveness.restoreOnline(agent);
-    for (const agent of offline.sort((a, b) => a.changedMs - b.changedMs)) this.#liveness.restoreOffline(agent);
+    for (const agent of offline.sort(byChange)) this.#liveness.restoreOffline(agent);
   }
 
   /** Brings every state up to this moment; to be called twice a second at least. */
@@ -283,4 +283,9 @@ export class Fleet {
 
 function byLastBeat(one: Agent, other: Agent): number {
   return one.lastBeatMs - other.lastBeatMs;
+}
+
+/** Of those that went at one moment, the one that was silent for longer comes first. */
+function byChange(one: Agent, other: Agent): number {
+  return one.changedMs === other.changedMs ? byLastBeat(one, other) : one.changedMs - other.changedMs;
 }
