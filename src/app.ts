@@ -299,7 +299,6 @@ export async function startApp(settings: Settings, surroundings: AppSurroundings
     if (workers !== undefined) log.info("beats are taken by {workers} workers", { workers: countWorkers });
     log.info(`beats on ${beatAddress.hostname}:${beatAddress.port}`);
     if (workers === undefined) descriptors.start(tellShortage);
-    void slices.run(fleet.indexAssets());
     lifecycle.push("search for descriptors", () => descriptors.stop());
     return {
       ...{

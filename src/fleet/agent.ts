@@ -1,5 +1,5 @@
 import { addressRank } from "./address.ts";
-import { AgentTimes } from "./agent_times.ts";
+import { AgentNumbers } from "./agent_numbers.ts";
 import type { InstalledApps } from "./beat.ts";
 import type { Oddities } from "./identity.ts";
 import type { Silence } from "./silences.ts";
@@ -22,7 +22,7 @@ export interface Instant {
  * One row of the fleet. The fields are plain and few because there may be a million of these; only the fleet writes
  * them.
  */
-export class Agent extends AgentTimes {
+export class Agent extends AgentNumbers {
   /** Canonical address; the row's key. */
   readonly ip: string;
   asset = "";

@@ -20,7 +20,7 @@ export interface FleetChanges {
 
 /** Gathers what is to be stored, told and logged until somebody takes it. */
 export class Changes {
-  /** Each once; what of it is other than before stands in its row: a Set cost 1 us a beat (measured). */
+  /** Each once; what of it is other than before stands in its row, which costs a beat less than asking a Set. */
   #changed: Agent[] = [];
   #forgotten: string[] = [];
   #events: FleetEvent[] = [];

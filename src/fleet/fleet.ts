@@ -192,11 +192,6 @@ export class Fleet {
     return this.#roster.table.countNamed(query);
   }
 
-  /** Makes the index by asset of restored rows; until it has ended, these are looked for row by row. A long job. */
-  indexAssets(): Generator<void, void, void> {
-    return this.#roster.table.indexAssets();
-  }
-
   /** The agents that match a query which names an address or an asset: a few, found by index. Newest beat first. */
   find(query: AgentQuery, now: Instant): Agent[] {
     this.advance(now);

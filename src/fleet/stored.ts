@@ -62,7 +62,7 @@ export class RestoredAgents {
     if (canonicalAddress(row.ip) !== row.ip) return;
     const agent = restoredAgent(row, now);
     agent.install(row.apps, installed);
-    this.table.restore(agent);
+    this.table.add(agent);
     this.appMaps.add(agent);
     (row.online ? this.online : this.offline).push(agent);
     if (row.untold) this.untold.push(agent);

@@ -1,4 +1,4 @@
-import { Agent } from "./agent.ts";
+import type { Agent } from "./agent.ts";
 import { addressOrder, sorted } from "./order.ts";
 import { type AgentQuery, matcher, select } from "./query.ts";
 
@@ -9,8 +9,6 @@ const ROWS_PER_STEP = 512;
 export class AgentTable {
   readonly #byIp = new Map<string, Agent>();
   readonly #byAsset = new Map<string, Agent | Set<Agent>>();
-  /** Whether every row is in the index by asset. */
-  #isIndexed = true;
   #inOrder: Agent[] | undefined;
 
   get size(): number {
@@ -31,23 +29,6 @@ export class AgentTable {
     this.#byIp.set(agent.ip, agent);
     this.#indexAsset(agent);
     this.#inOrder = undefined;
-  }
-
-  /** Adds a row of a former run, which {@link indexAssets} finds later: a start is a tenth shorter without it. */
-  restore(agent: Agent): void {
-    this.#byIp.set(agent.ip, agent);
-    this.#isIndexed = false;
-    this.#inOrder = undefined;
-  }
-
-  /** Indexes the assets of restored rows; until it has ended, they are looked for row by row. A long job. */
-  *indexAssets(): Generator<void, void, void> {
-    let handled = 0;
-    for (const agent of this.#byIp.values()) {
-      this.#indexAsset(agent);
-      if (++handled % ROWS_PER_STEP === 0) yield;
-    }
-    this.#isIndexed = true;
   }
 
   delete(agent: Agent): void {
@@ -91,21 +72,17 @@ export class AgentTable {
       const agent = this.#byIp.get(ip);
       return agent === undefined ? [] : [agent];
     }
-    return asset === undefined ? [] : this.#withAsset(asset);
-  }
-
-  #withAsset(asset: string): Agent[] {
-    if (!this.#isIndexed) return [...this.#byIp.values()].filter((agent) => agent.asset === asset);
-    const named = this.#byAsset.get(asset) ?? [];
-    return named instanceof Agent ? [named] : [...named];
+    const named = asset === undefined ? undefined : this.#byAsset.get(asset);
+    if (named === undefined) return [];
+    return named instanceof Set ? [...named] : [named];
   }
 
   /** How many rows a query names by address or asset. */
   countNamed({ ip, asset }: AgentQuery): number {
     if (ip !== undefined) return this.#byIp.has(ip) ? 1 : 0;
-    if (asset === undefined) return 0;
-    const named = this.#isIndexed ? this.#byAsset.get(asset) ?? [] : this.#withAsset(asset);
-    return named instanceof Agent ? 1 : named instanceof Set ? named.size : named.length;
+    const named = asset === undefined ? undefined : this.#byAsset.get(asset);
+    if (named === undefined) return 0;
+    return named instanceof Set ? named.size : 1;
   }
 
   /** All rows in the order of their addresses; kept until a row comes or goes. */
@@ -117,7 +94,6 @@ export class AgentTable {
   #indexAsset(agent: Agent): void {
     if (agent.asset === "") return;
     const named = this.#byAsset.get(agent.asset);
-    if (named === agent) return;
     if (named === undefined) this.#byAsset.set(agent.asset, agent);
     else if (named instanceof Set) named.add(agent);
     else this.#byAsset.set(agent.asset, new Set([named, agent]));

@@ -2,8 +2,8 @@ import type { Connection } from "./connection.ts";
 
 /**
  * The connections that are open, in no order. Not a Set: V8 lets the former table of one that was made anew point to the
- * next, so that whatever was open at such a moment outlives several collections of garbage (measured: 5 % of what a short
- * connection costs).
+ * next, so that whatever was open at such a moment outlives several collections of garbage. Without Sets here and for the
+ * changed agents a short connection costs 7 % less (measured).
  */
 export class OpenConnections {
   readonly #all: Connection[] = [];
