@@ -65,6 +65,12 @@ const KNOWN: readonly (readonly [RegExp, Explanation])[] = [
     () => "there is no TLS on this port, RabbitMQ's TLS port is usually 5671: check mq.port and mq.tls",
   ],
   [
+    // What Deno.connectTls, and what node:tls of Deno 2.4 and of 2.9 say.
+    /^(?:tls handshake eof|unexpected end of file|Client network socket disconnected before secure TLS.*)$/,
+    () =>
+      "the connection was ended during the TLS handshake: is mq.port RabbitMQ's TLS port, usually 5671? If so, its log says why",
+  ],
+  [
     /fatal alert: (?:CertificateRequired|HandshakeFailure|BadCertificate|UnknownCA)/,
     () => "RabbitMQ wants a certificate that its authority has signed: check mq.tlsCert and mq.tlsKey",
   ],

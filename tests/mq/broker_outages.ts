@@ -98,6 +98,18 @@ export const OUTAGES: BrokerCases = {
     assert.equal((await peer.call("agentInfo")).flag, "false");
   },
 
+  "what ends TLS handshakes is told from what wants a certificate": async (rabbit, tls) => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    void endEach(listener);
+    const hosts = [{ host: "127.0.0.1", port: listener.addr.port }];
+    const cert = await Deno.readTextFile(tls.clientCertificate);
+    const key = await Deno.readTextFile(tls.clientKey);
+    for (const settings of [{}, { cert, key }]) {
+      await using harness = await Harness.start(rabbit, { settings: { hosts, tls: settings } });
+      await harness.logged(/no connection.*ended during the TLS handshake.*mq.port/);
+    }
+  },
+
   "the next host is tried when one does not answer": async (rabbit) => {
     const { port } = deadPort();
     const hosts = [{ host: "127.0.0.1", port }, { host: rabbit.host, port: rabbit.port }];
@@ -176,3 +188,11 @@ export const OUTAGES: BrokerCases = {
     assert.ok(!harness.log.join("").includes(rabbit.password));
   },
 };
+
+/** Ends every connection as soon as something came. */
+async function endEach(listener: Deno.Listener): Promise<void> {
+  for await (const connection of listener) {
+    await connection.read(new Uint8Array(1));
+    connection.close();
+  }
+}

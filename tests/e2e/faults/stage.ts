@@ -151,6 +151,11 @@ export class Stage implements AsyncDisposable {
   /** Ends the fleet, and says whether everything was right: states, last beats, apps and events. */
   async verdict(): Promise<void> {
     await this.settled();
+    const { beats } = this.oracle;
+    await waitFor(() => this.oracle.judged > 100 && beats.acknowledged > 100, {
+      timeoutMs: PATIENCE_MS,
+      what: "enough to judge by",
+    });
     const { log } = this.events;
     const expected = (kind: string, outages: number) => kind === "agentOnline" ? outages + 1 : outages;
     const back = new Set(this.fleet.running.map(({ ip }) => ip));
@@ -166,7 +171,6 @@ export class Stage implements AsyncDisposable {
     const { answered, unanswered } = this.#caller.calls;
     assert.ok(answered > 0);
     assert.equal(unanswered, 0, "calls without an answer");
-    assert.ok(this.oracle.judged > 100 && this.oracle.beats.acknowledged > 100);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
