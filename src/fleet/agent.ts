@@ -1,4 +1,4 @@
-import { addressRank } from "./address.ts";
+import { type AddressKey, addressKey, keyAddress } from "./address.ts";
 import { AgentNumbers } from "./agent_numbers.ts";
 import type { InstalledApps } from "./beat.ts";
 import type { Oddities } from "./identity.ts";
@@ -23,8 +23,8 @@ export interface Instant {
  * them.
  */
 export class Agent extends AgentNumbers {
-  /** Canonical address; the row's key. */
-  readonly ip: string;
+  /** The row's key. */
+  readonly key: AddressKey;
   asset = "";
   /** Version of the agent itself. */
   version = "";
@@ -50,8 +50,12 @@ export class Agent extends AgentNumbers {
 
   constructor(ip: string) {
     super();
-    this.ip = ip;
-    this.rank = addressRank(ip);
+    this.key = addressKey(ip);
+  }
+
+  /** Canonical address. */
+  get ip(): string {
+    return keyAddress(this.key);
   }
 
   /** Whether it is in a maintenance window. */

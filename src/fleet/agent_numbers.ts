@@ -1,13 +1,12 @@
 /** How many numbers an agent has. */
-const WIDTH = 5;
-/** The agents of one piece of memory: as long as one of them is there, the whole piece is, 2.5 KiB. */
+const WIDTH = 4;
+/** The agents of one piece of memory: as long as one of them is there, the whole piece is, 2 KiB. */
 const AGENTS = 64;
 
 const LAST_BEAT = 0;
 const LAST_SEEN = 1;
 const SINCE = 2;
 const CHANGED = 3;
-const RANK = 4;
 
 let piece = new Float64Array(0);
 let next = 0;
@@ -64,14 +63,5 @@ export class AgentNumbers {
 
   set changedMs(ms: number) {
     this.#numbers[this.#at + CHANGED] = ms;
-  }
-
-  /** Where its address stands in lists. */
-  get rank(): number {
-    return this.#numbers[this.#at + RANK]!;
-  }
-
-  protected set rank(rank: number) {
-    this.#numbers[this.#at + RANK] = rank;
   }
 }

@@ -1,4 +1,5 @@
 import type { Agent, Instant } from "./agent.ts";
+import type { Beat } from "./beat.ts";
 
 /** What two senders seem to share: an address with two assets in turn, or an address used from two peers in turn. */
 export type Conflict = "asset" | "address";
@@ -21,16 +22,17 @@ export interface Oddities {
  * Compares who beats with what is known of the row: an asset or a peer that was replaced and comes back means that two
  * machines claim one address; a mere change means that the machine was given another name or way.
  *
+ * @param beat names the agent's address
  * @param peer the address of the TCP peer; undefined behind a balancer that does not tell
  * @param timeoutMs how long after its last sign a conflict is over
  * @returns a conflict that was not known, or was over; undefined when there is none
  */
 export function compareIdentity(
   agent: Agent,
-  { asset, peer }: { asset: string; peer: string | undefined },
-  { now, timeoutMs }: { now: Instant; timeoutMs: number },
+  { ip, asset }: Pick<Beat, "ip" | "asset">,
+  { peer, now, timeoutMs }: { peer: string | undefined; now: Instant; timeoutMs: number },
 ): Conflict | undefined {
-  const foreign = peer !== undefined && peer !== agent.ip;
+  const foreign = peer !== undefined && peer !== ip;
   const otherAsset = asset !== agent.asset;
   if (!foreign && !otherAsset && agent.oddities === undefined) return undefined;
   const odd = agent.oddities ??= noOddities();

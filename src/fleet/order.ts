@@ -1,3 +1,4 @@
+import { type AddressKey, compareKeys } from "./address.ts";
 import type { Agent, AgentState } from "./agent.ts";
 
 /** 2^21: the place of a row within its table is packed below the 32 bits of its address, in the 53 of a number. */
@@ -13,31 +14,25 @@ export function addressOrder(agents: Agent[]): Agent[] {
   const others: Agent[] = [];
   let count = 0;
   for (const [place, agent] of agents.entries()) {
-    // The rank of IPv6 has 33 bits, one too many for the key.
-    if (agent.ip.includes(":")) others.push(agent);
-    else keys[count++] = agent.rank * PLACES + place;
+    if (typeof agent.key === "string") others.push(agent);
+    else keys[count++] = (agent.key >>> 0) * PLACES + place;
   }
   const ordered = Array.from(keys.subarray(0, count).sort(), (key) => agents[key % PLACES]);
   return [...ordered.filter((agent) => agent !== undefined), ...others.sort(compareAddresses)];
 }
 
-/** An address and where it stands in lists. */
-type Place = Pick<Agent, "ip" | "rank">;
-
-/** The order of {@link addressOrder}, for two. */
-export function compareAddresses(a: Place, b: Place): number {
-  if (a.rank !== b.rank) return a.rank - b.rank;
-  return a.ip === b.ip ? 0 : a.ip < b.ip ? -1 : 1;
+function compareAddresses(a: Agent, b: Agent): number {
+  return compareKeys(a.key, b.key);
 }
 
 /** How many agents of a list in the order of addresses stand before or at an address. */
-export function countUpTo(agents: readonly Agent[], address: Place): number {
+export function countUpTo(agents: readonly Agent[], address: AddressKey): number {
   let low = 0;
   let high = agents.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
     const agent = agents[middle];
-    if (agent !== undefined && compareAddresses(agent, address) <= 0) low = middle + 1;
+    if (agent !== undefined && compareKeys(agent.key, address) <= 0) low = middle + 1;
     else high = middle;
   }
   return low;

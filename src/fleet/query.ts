@@ -186,7 +186,7 @@ function testsOf(
   if (silentSinceMs !== undefined) tests.push((agent) => agent.lastBeatMs <= silentSinceMs);
   if (silenced !== undefined) tests.push((agent) => agent.silenced === silenced);
   if (text !== undefined) tests.push((agent) => agent.ip.includes(text) || agent.asset.toLowerCase().includes(text));
-  if (cidr !== undefined) tests.push((agent) => cidr.has(agent.ip, agent.rank));
+  if (cidr !== undefined) tests.push((agent) => cidr.has(agent.key));
   if (app !== undefined) tests.push(appTest(app, appVersion));
   return tests;
 }

@@ -184,8 +184,7 @@ export class Roster {
 
   #compare(agent: Agent, { beat, at, peer }: Coming): Conflict | undefined {
     const { addressCheck, timeoutMs } = this.#options;
-    const claims = addressCheck === "off" ? undefined : peer;
-    return compareIdentity(agent, { asset: beat.asset, peer: claims }, { now: at, timeoutMs });
+    return compareIdentity(agent, beat, { peer: addressCheck === "off" ? undefined : peer, now: at, timeoutMs });
   }
 
   #updated(agent: Agent, beat: Beat, now: Instant): void {

@@ -82,8 +82,8 @@ export class Silence {
   }
 
   /** @param asset the agent's asset name in lower case */
-  matches({ ip, rank }: Agent, asset: string): boolean {
-    return (this.cidr === undefined || this.cidr.has(ip, rank)) &&
+  matches({ key }: Agent, asset: string): boolean {
+    return (this.cidr === undefined || this.cidr.has(key)) &&
       (this.#glob === undefined || this.#glob.matches(asset));
   }
 

@@ -1,3 +1,4 @@
+import { type AddressKey, addressKey } from "./address.ts";
 import type { Agent } from "./agent.ts";
 import { addressOrder, sorted } from "./order.ts";
 import { type AgentQuery, matcher, select } from "./query.ts";
@@ -7,32 +8,32 @@ const ROWS_PER_STEP = 512;
 
 /** The rows of a fleet and its indexes: by address, by asset, and in the order of addresses. */
 export class AgentTable {
-  readonly #byIp = new Map<string, Agent>();
+  readonly #byAddress = new Map<AddressKey, Agent>();
   readonly #byAsset = new Map<string, Agent | Set<Agent>>();
   #inOrder: Agent[] | undefined;
 
   get size(): number {
-    return this.#byIp.size;
+    return this.#byAddress.size;
   }
 
   /** The row of a canonical address. */
   get(ip: string): Agent | undefined {
-    return this.#byIp.get(ip);
+    return this.#byAddress.get(addressKey(ip));
   }
 
   /** Every row, in no useful order. */
   all(): IterableIterator<Agent> {
-    return this.#byIp.values();
+    return this.#byAddress.values();
   }
 
   add(agent: Agent): void {
-    this.#byIp.set(agent.ip, agent);
+    this.#byAddress.set(agent.key, agent);
     this.#indexAsset(agent);
     this.#inOrder = undefined;
   }
 
   delete(agent: Agent): void {
-    this.#byIp.delete(agent.ip);
+    this.#byAddress.delete(agent.key);
     this.#unindexAsset(agent);
     this.#inOrder = undefined;
   }
@@ -69,7 +70,7 @@ export class AgentTable {
   /** The rows that a query names by address or asset. */
   #named({ ip, asset }: AgentQuery): Agent[] {
     if (ip !== undefined) {
-      const agent = this.#byIp.get(ip);
+      const agent = this.#byAddress.get(addressKey(ip));
       return agent === undefined ? [] : [agent];
     }
     const named = asset === undefined ? undefined : this.#byAsset.get(asset);
@@ -79,7 +80,7 @@ export class AgentTable {
 
   /** How many rows a query names by address or asset. */
   countNamed({ ip, asset }: AgentQuery): number {
-    if (ip !== undefined) return this.#byIp.has(ip) ? 1 : 0;
+    if (ip !== undefined) return this.#byAddress.has(addressKey(ip)) ? 1 : 0;
     const named = asset === undefined ? undefined : this.#byAsset.get(asset);
     if (named === undefined) return 0;
     return named instanceof Set ? named.size : 1;
@@ -87,7 +88,7 @@ export class AgentTable {
 
   /** All rows in the order of their addresses; kept until a row comes or goes. */
   inOrder(): Agent[] {
-    this.#inOrder ??= addressOrder([...this.#byIp.values()]);
+    this.#inOrder ??= addressOrder([...this.#byAddress.values()]);
     return this.#inOrder;
   }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isIP, isIPv4 } from "node:net";
 import fc from "fast-check";
-import { addressRank, canonicalAddress, Cidrs } from "../../src/fleet/address.ts";
+import { addressKey, canonicalAddress, Cidrs, compareKeys, keyAddress } from "../../src/fleet/address.ts";
 import { IdentityError, parseBeat, parseInstalledApps } from "../../src/fleet/beat.ts";
 import { parseAgentQuery, parsePage, QueryError } from "../../src/fleet/query.ts";
 
@@ -54,11 +54,31 @@ Deno.test("canonicalAddress takes as IPv4 what node:net does", () => {
   assert.ok(taken > 100, `${taken} of 1,000 were addresses`);
 });
 
-Deno.test("addressRank orders IPv4 by value and IPv6 behind", () => {
-  assert.equal(addressRank("0.0.0.0"), 0);
-  assert.equal(addressRank("1.2.3.4"), 0x01020304);
-  assert.equal(addressRank("255.255.255.255"), 2 ** 32 - 1);
-  assert.equal(addressRank("fd00::1"), 2 ** 32);
+Deno.test("addressKey gives IPv4 as an integer, IPv6 as it is, and keyAddress the address again", () => {
+  assert.equal(addressKey("0.0.0.0"), 0);
+  assert.equal(addressKey("1.2.3.4"), 0x01020304);
+  assert.equal(addressKey("255.255.255.255"), -1);
+  assert.equal(addressKey("fd00::1"), "fd00::1");
+  fc.assert(fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => {
+    const address = canonicalAddress(text);
+    assert.equal(address === undefined ? undefined : keyAddress(addressKey(address)), address);
+  }));
+});
+
+Deno.test("compareKeys orders IPv4 by value and IPv6 behind, by text", () => {
+  const ordered = [
+    "0.0.0.0",
+    "9.0.0.1",
+    "10.0.0.1",
+    "127.255.255.255",
+    "128.0.0.0",
+    "255.255.255.255",
+    "fd00::1",
+    "fe80::",
+  ];
+  const keys = ordered.map(addressKey);
+  assert.deepEqual(keys.toReversed().sort(compareKeys).map(keyAddress), ordered);
+  assert.equal(compareKeys("fd00::1", "fd00::1"), 0);
 });
 
 Deno.test("Cidrs holds ranges and single addresses of both families and names what is none", () => {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { wantedOf } from "../../apps/rollout.ts";
-import { addressRank, canonicalAddress } from "../../fleet/address.ts";
+import { addressKey, canonicalAddress } from "../../fleet/address.ts";
 import type { Agent, Instant } from "../../fleet/agent.ts";
 import { countUpTo, type Part, type Sort, SORT_KEYS, sortedPart } from "../../fleet/order.ts";
 import { agentRow } from "../../fleet/row.ts";
@@ -80,9 +80,7 @@ function* writeList(parts: ApiParts, list: List): Generator<void, string, void> 
   const { page, size, after, sort = "ip" } = list;
   const now = instant(parts.clock);
   const found = yield* findAgents(parts, list, now);
-  const first = after === undefined
-    ? ((page ?? 1) - 1) * size
-    : countUpTo(found, { ip: after, rank: addressRank(after) });
+  const first = after === undefined ? ((page ?? 1) - 1) * size : countUpTo(found, addressKey(after));
   const agents = yield* partOf(found, sort, { first, count: size });
   const isLast = sort !== "ip" || first + agents.length >= found.length;
   const next = isLast ? undefined : agents.at(-1)?.ip;

@@ -2,8 +2,7 @@ import { z } from "zod";
 import type { AppSet } from "../../apps/app_set.ts";
 import type { Catalog } from "../../apps/catalog.ts";
 import { compareVersions } from "../../apps/rollout.ts";
-import { addressRank } from "../../fleet/address.ts";
-import { compareAddresses } from "../../fleet/order.ts";
+import { addressKey, compareKeys, keyAddress } from "../../fleet/address.ts";
 
 /** How many addresses are handled between two places where the work may be interrupted. */
 const ADDRESSES_PER_STEP = 256;
@@ -161,8 +160,8 @@ function* missingFrom(set: ReadonlySet<string>, all: ReadonlySet<string>): Gener
 }
 
 function named(addresses: readonly string[]): string[] {
-  const places = addresses.slice(0, NAMED_ADDRESSES).map((ip) => ({ ip, rank: addressRank(ip) }));
-  return places.sort(compareAddresses).map(({ ip }) => ip);
+  const keys = addresses.slice(0, NAMED_ADDRESSES).map(addressKey);
+  return keys.sort(compareKeys).map(keyAddress);
 }
 
 function keyOf({ app, version }: { app: string; version: string }): string {
