@@ -6,8 +6,19 @@ import { type AgentQuery, matcher, select } from "./query.ts";
 /** How many rows are looked at between two places where a long job may be interrupted. */
 const ROWS_PER_STEP = 512;
 
+const [FACTOR = 1, MASK = 0] = crypto.getRandomValues(new Int32Array(2));
+
+/**
+ * Where a row stands in the map, in no way that can be foretold. V8 has a secret when it hashes texts, but none for integers:
+ * with addresses that are chosen for it, forged agents would all meet in one place, where each is looked for one by one.
+ */
+function placeOf(key: AddressKey): AddressKey {
+  return typeof key === "string" ? key : Math.imul(key, FACTOR | 1) ^ MASK;
+}
+
 /** The rows of a fleet and its indexes: by address, by asset, and in the order of addresses. */
 export class AgentTable {
+  /** By {@link placeOf} the key. */
   readonly #byAddress = new Map<AddressKey, Agent>();
   readonly #byAsset = new Map<string, Agent | Set<Agent>>();
   #inOrder: Agent[] | undefined;
@@ -18,7 +29,7 @@ export class AgentTable {
 
   /** The row of a canonical address. */
   get(ip: string): Agent | undefined {
-    return this.#byAddress.get(addressKey(ip));
+    return this.#byAddress.get(placeOf(addressKey(ip)));
   }
 
   /** Every row, in no useful order. */
@@ -27,13 +38,13 @@ export class AgentTable {
   }
 
   add(agent: Agent): void {
-    this.#byAddress.set(agent.key, agent);
+    this.#byAddress.set(placeOf(agent.key), agent);
     this.#indexAsset(agent);
     this.#inOrder = undefined;
   }
 
   delete(agent: Agent): void {
-    this.#byAddress.delete(agent.key);
+    this.#byAddress.delete(placeOf(agent.key));
     this.#unindexAsset(agent);
     this.#inOrder = undefined;
   }
@@ -70,7 +81,7 @@ export class AgentTable {
   /** The rows that a query names by address or asset. */
   #named({ ip, asset }: AgentQuery): Agent[] {
     if (ip !== undefined) {
-      const agent = this.#byAddress.get(addressKey(ip));
+      const agent = this.#byAddress.get(placeOf(addressKey(ip)));
       return agent === undefined ? [] : [agent];
     }
     const named = asset === undefined ? undefined : this.#byAsset.get(asset);
@@ -80,7 +91,7 @@ export class AgentTable {
 
   /** How many rows a query names by address or asset. */
   countNamed({ ip, asset }: AgentQuery): number {
-    if (ip !== undefined) return this.#byAddress.has(addressKey(ip)) ? 1 : 0;
+    if (ip !== undefined) return this.#byAddress.has(placeOf(addressKey(ip))) ? 1 : 0;
     const named = asset === undefined ? undefined : this.#byAsset.get(asset);
     if (named === undefined) return 0;
     return named instanceof Set ? named.size : 1;
