@@ -14,6 +14,8 @@ interface Load {
 }
 
 const AGENTS = 2_000;
+/** How many rounds count where there is a target: one of half a second may be a third off. */
+const MORE_ROUNDS = 15;
 /** How many rounds count where there is no target. */
 const FEWER_ROUNDS = 5;
 /** How many writes an agent makes for one call. */
@@ -83,7 +85,7 @@ async function figure({ name, job, targets }: Load, servers: Servers, load: Chil
     bare: () => measure(servers.bare, job, load),
     thrift: () => measure(servers.thrift, job, load),
     binary: () => measure(servers.binary, job, load),
-  }, targets === undefined ? FEWER_ROUNDS : undefined);
+  }, targets === undefined ? FEWER_ROUNDS : MORE_ROUNDS);
   const overBare = rounds.source.map(({ cpuMicroseconds }, i) => cpuMicroseconds / cost(rounds.bare[i]));
   const ofThrift = rounds.source.map(({ cpuMicroseconds }, i) => cost(rounds.thrift[i]) / cpuMicroseconds);
   return {
