@@ -146,7 +146,8 @@ export class ClusterMember {
 
   async #get<T>(path: string): Promise<T> {
     const response = await fetch(`${this.url}/api/v1/${path}`).catch((cause) => {
-      throw new Error(`it does not answer ${path}; it wrote ${this.process.logs.join("\n")}`, { cause });
+      const { logs, exited } = this.process;
+      throw new Error(`no answer to ${path}, ended: ${JSON.stringify(exited)}, wrote: ${logs.join("\n")}`, { cause });
     });
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return await response.json();

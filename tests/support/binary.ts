@@ -97,6 +97,11 @@ export class BinaryProcess implements AsyncDisposable {
     return this.#log.lines;
   }
 
+  /** How it ended; undefined as long as it runs. */
+  get exited(): Deno.CommandStatus | undefined {
+    return this.#exited;
+  }
+
   /** Waits for a log line and returns it. */
   logged(pattern: RegExp, timeoutMs = START_TIMEOUT_MS): Promise<string> {
     const what = `a log line like ${pattern}`;
