@@ -22,7 +22,7 @@ export interface Oddities {
  * Compares who beats with what is known of the row: an asset or a peer that was replaced and comes back means that two
  * machines claim one address; a mere change means that the machine was given another name or way.
  *
- * @param beat names the agent's address
+ * @param beat names the row's own address
  * @param peer the address of the TCP peer; undefined behind a balancer that does not tell
  * @param timeoutMs how long after its last sign a conflict is over
  * @returns a conflict that was not known, or was over; undefined when there is none

@@ -81,7 +81,7 @@ export class AgentTable {
   /** The rows that a query names by address or asset. */
   #named({ ip, asset }: AgentQuery): Agent[] {
     if (ip !== undefined) {
-      const agent = this.#byAddress.get(placeOf(addressKey(ip)));
+      const agent = this.get(ip);
       return agent === undefined ? [] : [agent];
     }
     const named = asset === undefined ? undefined : this.#byAsset.get(asset);
@@ -91,7 +91,7 @@ export class AgentTable {
 
   /** How many rows a query names by address or asset. */
   countNamed({ ip, asset }: AgentQuery): number {
-    if (ip !== undefined) return this.#byAddress.has(placeOf(addressKey(ip))) ? 1 : 0;
+    if (ip !== undefined) return this.get(ip) === undefined ? 0 : 1;
     const named = asset === undefined ? undefined : this.#byAsset.get(asset);
     if (named === undefined) return 0;
     return named instanceof Set ? named.size : 1;
