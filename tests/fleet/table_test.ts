@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { canonicalAddress } from "../../src/fleet/address.ts";
-import { Agent } from "../../src/fleet/agent.ts";
+import { Agent, type AgentState } from "../../src/fleet/agent.ts";
 import { AgentTable } from "../../src/fleet/table.ts";
+import { address } from "./scene.ts";
 
 const EXTREMES = ["0.0.0.0", "0.0.0.1", "127.255.255.255", "128.0.0.0", "255.255.255.255", "::", "::1"];
 const addresses = fc.uniqueArray(
@@ -21,5 +22,29 @@ Deno.test("AgentTable finds each row by its address and no other, until it is de
     table.delete(row);
     assert.deepEqual(ips.filter((ip) => table.get(ip) === undefined), [row.ip]);
     assert.equal(table.size, ips.length - 1);
+  }));
+});
+
+const ONLINE = new Set<AgentState>(["online"]);
+const step = fc.record({
+  what: fc.constantFrom("add", "rename", "delete"),
+  n: fc.nat(20),
+  asset: fc.constantFrom("", "A", "B", "C"),
+});
+
+Deno.test("AgentTable finds the rows of an asset however they come, are renamed and go", () => {
+  fc.assert(fc.property(fc.array(step, { minLength: 10, maxLength: 60 }), (steps) => {
+    const table = new AgentTable();
+    for (const { what, n, asset } of steps) {
+      const agent = table.get(address(n));
+      if (agent === undefined) table.add(Object.assign(new Agent(address(n)), { asset }));
+      else if (what === "rename") table.rename(agent, asset);
+      else if (what === "delete") table.delete(agent);
+      for (const wanted of ["A", "B", "C"]) {
+        const expected = [...table.all()].filter((each) => each.asset === wanted).map(({ ip }) => ip).sort();
+        assert.deepEqual(table.find({ states: ONLINE, asset: wanted }).map(({ ip }) => ip).sort(), expected);
+        assert.equal(table.countNamed({ states: ONLINE, asset: wanted }), expected.length);
+      }
+    }
   }));
 });
