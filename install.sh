@@ -272,7 +272,7 @@ compile() {
   [ -z "$RUNTIME" ] || export DENORT_BIN=$RUNTIME
   cd "$ROOT" && RUST_MIN_STACK=67108864 "$DENO" compile --frozen --no-code-cache "$V8_FLAGS" "${PERMISSIONS[@]}" \
     "$UNSTABLE" --include dist/build.json --include src/store/worker.ts \
-    --include src/thrift/workers/worker.ts "$@" --output "$target" src/main.ts
+    --include src/thrift/workers/worker.ts --include src/mq/large/worker.ts "$@" --output "$target" src/main.ts
 }
 
 # What `elves-heartbeat version` tells; compiled in beside the sources.

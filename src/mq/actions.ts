@@ -6,7 +6,8 @@ import { type AgentQuery, type Page, parseAgentQuery, parsePage } from "../fleet
 import { agentRow } from "../fleet/row.ts";
 import type { Slices } from "../slices.ts";
 import type { Dialect, Params, ReplyHead } from "./envelope.ts";
-import { ListBody } from "./list_body.ts";
+import type { ListBody } from "./large/link.ts";
+import { LARGE_BYTES } from "./replies.ts";
 import type { Outcome } from "./stats.ts";
 
 /** What the actions need. */
@@ -20,6 +21,8 @@ export interface ActionsOptions {
    * modules v0.3.0 to v0.3.2 read it.
    */
   readonly callIdResult: "list" | "object";
+  /** Begins a list that is too long for one piece. */
+  readonly beginList: () => ListBody;
 }
 
 /** A call as the actions see it. */
@@ -34,14 +37,14 @@ export interface ActionCall {
 /** The answer to a call, ready to be framed in the caller's dialect. */
 export interface Answer extends ReplyHead {
   readonly outcome: Outcome;
-  /** JSON text: a string, or for long lists its bytes. */
+  /** JSON text: a string, or for long lists where it is gathered; that must be sent or discarded. */
   readonly result: string | ListBody;
 }
 
 /** How many rows are written between two places where a list may be interrupted, about 100 us. */
 const ROWS_PER_STEP = 32;
-/** How long the text of a list may get before it is put into bytes, characters. */
-const PIECE_LENGTH = 64 * 1024;
+/** How long the text of a list may get before it is handed on, characters. */
+const PIECE_LENGTH = LARGE_BYTES;
 /** How many refused entries of a catalog an answer names. */
 const SHOWN_REFUSALS = 1_000;
 /** What v0.3.3 modules show for an agent that is not there. */
@@ -150,22 +153,27 @@ export class Actions {
     now: Instant,
   ): Generator<void, string | ListBody | undefined, void> {
     let body: ListBody | undefined;
+    let isWhole = false;
     let text = "[";
-    for (const [i, agent] of agents.entries()) {
-      text += i === 0 ? agentRow(agent, now) : `,${agentRow(agent, now)}`;
-      if (i % ROWS_PER_STEP !== ROWS_PER_STEP - 1) continue;
-      if (text.length >= PIECE_LENGTH) {
-        if (this.#expired(call)) return undefined;
-        body ??= new ListBody();
-        body.append(text, (i + 1) / agents.length);
-        text = "";
+    try {
+      for (const [i, agent] of agents.entries()) {
+        text += i === 0 ? agentRow(agent, now) : `,${agentRow(agent, now)}`;
+        if (i % ROWS_PER_STEP !== ROWS_PER_STEP - 1) continue;
+        if (text.length >= PIECE_LENGTH) {
+          if (this.#expired(call)) return undefined;
+          body ??= this.#options.beginList();
+          body.append(text, (i + 1) / agents.length);
+          text = "";
+        }
+        yield;
       }
-      yield;
+      text += "]";
+      body?.append(text, 1);
+      isWhole = true;
+      return body ?? text;
+    } finally {
+      if (!isWhole) body?.discard();
     }
-    text += "]";
-    if (body === undefined) return text;
-    body.append(text, 1);
-    return body;
   }
 
   async #updateAppInfo(call: ActionCall): Promise<Answer> {

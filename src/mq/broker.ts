@@ -104,10 +104,19 @@ export class Broker {
     this.#replies = new Replies({
       stats: this.stats,
       now,
+      endpoint: () => ({
+        ...settings,
+        hosts: [this.#endpoint.name],
+        instance: `${settings.instance}, large answers`,
+      }),
       onRefused: (fault) => this.#faults.warn("mq.reply", "mq: an answer was not taken: {fault}", { fault }),
     });
     this.#calls = new Calls({
-      actions: new Actions({ ...peers, callIdResult: settings.callIdResult }),
+      actions: new Actions({
+        ...peers,
+        callIdResult: settings.callIdResult,
+        beginList: () => this.#replies.beginList(),
+      }),
       replies: this.#replies,
       stats: this.stats,
       exchange: settings.exchange,
@@ -175,6 +184,7 @@ export class Broker {
       await within(this.#closeInOrder(), CLOSE_MS);
     } finally {
       // Also when a stalled broker left the above waiting: no more attempts, and no socket stays behind.
+      this.#replies.terminate();
       void this.#recovering?.close();
       this.#endpoint.close();
       this.#state = { name: "down", sinceMs: this.#peers.clock.wall(), fault: "the service stops" };
@@ -183,6 +193,7 @@ export class Broker {
 
   async #closeInOrder(): Promise<void> {
     if (isConnected(this.#state)) await this.#session?.close();
+    await this.#replies.close();
     await this.#recovering?.close();
   }
 

@@ -4,8 +4,7 @@ import { QueryError } from "../fleet/query.ts";
 import type { FaultLog, Logger } from "../log.ts";
 import type { ActionCall, Actions, Answer } from "./actions.ts";
 import { type Caller, frameReply, type Parsed, parseRequest } from "./envelope.ts";
-import { ListBody } from "./list_body.ts";
-import type { Replies } from "./replies.ts";
+import type { OutgoingReply, Replies } from "./replies.ts";
 import { type Action, ACTIONS, type MqStats } from "./stats.ts";
 
 /** How long peers wait for an answer, ms. */
@@ -128,11 +127,12 @@ export class Calls {
   }
 
   #answer(caller: Caller, call: ActionCall, answer: Answer | undefined): void {
-    const { stats, actions, now } = this.#options;
+    const { stats, actions, replies, now } = this.#options;
     const label = labelOf(call.action);
     const nowMs = now();
     stats.latency[label].observe(nowMs - (call.deadlineMs - CALLER_PATIENCE_MS));
     if (answer === undefined || nowMs > call.deadlineMs) {
+      if (typeof answer?.result === "object") answer.result.discard();
       stats.repliesLost.expired++;
       return;
     }
@@ -140,20 +140,18 @@ export class Calls {
     const marked = LISTS.has(call.action) && actions.isWarming(nowMs) ? { ...answer, warming: true } : answer;
     const { before, after } = frameReply(caller, marked);
     const { result } = answer;
-    this.#send(
-      caller,
-      call,
-      result instanceof ListBody ? result.framed(before, after) : Buffer.from(before + result + after),
-    );
+    const route = this.#route(caller, call);
+    if (typeof result !== "string") return replies.send({ ...route, content: { body: result, before, after } });
+    replies.send({ ...route, content: Buffer.from(before + result + after) });
   }
 
-  #send(caller: Caller, call: ActionCall, content: Buffer): void {
+  /** Where an answer goes, and all else about it but its content. */
+  #route(caller: Caller, call: ActionCall): Omit<OutgoingReply, "content"> {
     const { replyTo, callId, correlationId } = caller;
-    this.#options.replies.send({
+    return {
       exchange: replyTo === undefined ? this.#options.exchange : "",
       routingKey: replyTo ?? callId ?? "",
       correlationId,
-      content,
       deadlineMs: call.deadlineMs,
       tooLarge: (limit) => {
         const error = `[413] the answer is larger than the broker takes (${limit} bytes): use pagesize`;
@@ -161,7 +159,7 @@ export class Calls {
         const { before, after } = frameReply(caller, refusal);
         return Buffer.from(`${before}${refusal.result}${after}`);
       },
-    });
+    };
   }
 
   #cast({ from, action, params }: Cast): void | Promise<void> {

@@ -1,38 +1,53 @@
-import type { Channel, ConfirmChannel } from "amqplib";
-import type { Buffer } from "node:buffer";
+import type { Channel } from "amqplib";
+import { Buffer } from "node:buffer";
+import { Backlog } from "./backlog.ts";
+import type { EndpointSettings } from "./endpoint.ts";
 import { explainFault, messageSizeLimit } from "./faults.ts";
+import { LargeLink, type ListBody } from "./large/link.ts";
+import type { Fate } from "./large/protocol.ts";
+import { replyProperties } from "./reply_properties.ts";
 import type { MqStats } from "./stats.ts";
 
 /**
- * Answers above this size go over a channel of their own, one at a time, bytes. One AMQP frame is as long.
+ * Answers above this size are sent by a thread of their own, over its own connection, one at a time, bytes. One AMQP
+ * frame is as long.
  *
  * The broker closes the channel over which a message above its `max_message_size` comes, and everything that is under
  * way on it is lost.
  */
 export const LARGE_BYTES = 128 * 1024;
-/** How many answers may wait while the broker takes none. */
-const MAX_WAITING = 1_000;
-/** How many bytes of answers may wait while the broker takes none; also of large ones while one is under way. */
-const MAX_WAITING_BYTES = 256 * 1024 * 1024;
 
-/** An answer on its way to a caller. */
-export interface OutgoingReply {
+/** The content of an answer whose list was written in parts. */
+export interface FramedList {
+  readonly body: ListBody;
+  /** What frames it. */
+  readonly before: string;
+  readonly after: string;
+}
+
+/** An answer on its way to a caller, of one kind of content. */
+export interface Outgoing<Content> {
   /** The modules' exchange, or empty for the default exchange. */
   readonly exchange: string;
   readonly routingKey: string;
   readonly correlationId: string | undefined;
-  readonly content: Buffer;
+  readonly content: Content;
   /** Monotonic time after which nobody waits for it any more, ms. */
   readonly deadlineMs: number;
   /** What to send in its place when the broker takes nothing above `limit` bytes. */
   readonly tooLarge: (limit: number) => Buffer;
 }
 
+/** An answer of either kind. */
+export type OutgoingReply = Outgoing<Buffer> | Outgoing<FramedList>;
+
 /** What the replies need. */
 export interface RepliesOptions {
   readonly stats: MqStats;
   /** The monotonic clock, ms. */
   readonly now: () => number;
+  /** How the thread for large answers reaches the broker: where this connection goes to. */
+  readonly endpoint: () => EndpointSettings;
   /** The broker refused an answer; the text says why. */
   readonly onRefused: (fault: string) => void;
 }
@@ -43,12 +58,12 @@ export interface RepliesOptions {
  */
 export class Replies {
   readonly #options: RepliesOptions;
-  readonly #waiting: Backlog;
-  readonly #large: Backlog;
+  readonly #waiting = new Backlog<Outgoing<Buffer>>();
+  /** From the first large answer on. */
+  #link: LargeLink | undefined;
+  /** How many large answers are under way or wait. */
+  #large = 0;
   #channel: Channel | undefined;
-  #largeChannel: ConfirmChannel | undefined;
-  /** The large answer under way. */
-  #underWay: OutgoingReply | undefined;
   #connected = false;
   #blocked = false;
   /** Whether amqplib's buffer of the channel is full. */
@@ -58,19 +73,25 @@ export class Replies {
 
   constructor(options: RepliesOptions) {
     this.#options = options;
-    this.#waiting = new Backlog(options.stats);
-    this.#large = new Backlog(options.stats);
+  }
+
+  /** Begins the body of a list that is too long for one piece. It must be sent or discarded. */
+  beginList(): ListBody {
+    this.#link ??= new LargeLink((fault) => {
+      this.#link = undefined;
+      this.#options.onRefused(`the thread for large answers ended: ${fault}`);
+    });
+    return this.#link.begin();
   }
 
   /** Sends an answer that is in time, or keeps it until the broker takes answers again. */
   send(reply: OutgoingReply): void {
-    const fitting = this.#fitting(reply);
-    if (!this.#connected) this.#options.stats.repliesLost.closed++;
-    else if (fitting.content.length > LARGE_BYTES) {
-      this.#large.push(fitting);
-      this.#sendLarge();
-    } else if (this.#flows()) this.#publish(fitting);
-    else this.#waiting.push(fitting);
+    if (!this.#connected) {
+      this.#options.stats.repliesLost.closed++;
+      if (!isInOnePiece(reply)) reply.content.body.discard();
+    } else if (!isInOnePiece(reply)) this.#sendLarge(reply, reply.content);
+    else if (reply.content.length > LARGE_BYTES) this.#sendLarge(reply, this.#list(reply.content));
+    else this.#sendSmall(reply);
   }
 
   /** A connection is there; its channels follow. */
@@ -85,13 +106,12 @@ export class Replies {
   disconnect(): void {
     this.#connected = false;
     this.#channel = undefined;
-    this.#largeChannel = undefined;
-    this.#underWay = undefined;
-    this.#options.stats.repliesLost.closed += this.#waiting.clear() + this.#large.clear();
+    this.#options.stats.repliesLost.closed += this.#waiting.clear().length;
+    this.#link?.disconnect();
     this.#idle();
   }
 
-  /** Takes a fresh channel for ordinary answers. */
+  /** Takes a fresh channel. */
   use(channel: Channel): void {
     this.#channel = channel;
     this.#full = false;
@@ -105,36 +125,13 @@ export class Replies {
     this.#flush();
   }
 
-  /** Takes a fresh channel for large answers. */
-  useLarge(channel: ConfirmChannel): void {
-    this.#largeChannel = channel;
-    let fault: unknown;
-    channel.on("error", (error) => fault = error);
-    channel.on("close", () => {
-      if (this.#largeChannel === channel) this.#largeChannel = undefined;
-      const reply = this.#underWay;
-      this.#underWay = undefined;
-      if (reply === undefined) return;
-      if (fault === undefined) this.#options.stats.repliesLost.closed++;
-      else this.#refused(reply, fault);
-    });
-    // The caller's own queue may take no more (x-overflow: reject-publish).
-    channel.on("nack", () => {
-      this.#underWay = undefined;
-      this.#options.stats.repliesLost.refused++;
-      this.#sendLarge();
-    });
-    this.#sendLarge();
-  }
-
   /** The broker takes nothing at the moment (connection.blocked), or does again. */
   block(blocked: boolean): void {
     this.#blocked = blocked;
     this.#flush();
-    this.#sendLarge();
   }
 
-  /** Remembers the broker's size limit when an ordinary answer was refused for it. */
+  /** Remembers the broker's size limit when an answer was refused for it. */
   learn(fault: unknown): void {
     this.#limit = Math.min(this.#limit, messageSizeLimit(fault) ?? Infinity);
   }
@@ -147,12 +144,20 @@ export class Replies {
     });
   }
 
-  #flows(): boolean {
-    return this.#channel !== undefined && !this.#blocked && !this.#full;
+  /** Closes the connection for large answers in order, and ends their thread. */
+  async close(): Promise<void> {
+    await this.#link?.close();
+    this.#link = undefined;
   }
 
-  #fitting(reply: OutgoingReply): OutgoingReply {
-    return reply.content.length <= this.#limit ? reply : { ...reply, content: reply.tooLarge(this.#limit) };
+  /** Ends the thread for large answers, whatever it does. */
+  terminate(): void {
+    this.#link?.terminate();
+    this.#link = undefined;
+  }
+
+  #flows(): boolean {
+    return this.#channel !== undefined && !this.#blocked && !this.#full;
   }
 
   #expired(reply: OutgoingReply): boolean {
@@ -161,11 +166,17 @@ export class Replies {
     return expired;
   }
 
-  #publish(reply: OutgoingReply): void {
+  #sendSmall(reply: Outgoing<Buffer>): void {
+    const fitting = reply.content.length <= this.#limit ? reply : { ...reply, content: reply.tooLarge(this.#limit) };
+    if (this.#flows()) this.#publish(fitting);
+    else this.#options.stats.repliesLost.overflow += this.#waiting.push(fitting).length;
+  }
+
+  #publish(reply: Outgoing<Buffer>): void {
     const { exchange, routingKey, content, correlationId } = reply;
     if (this.#channel === undefined) return;
     try {
-      this.#full = !this.#channel.publish(exchange, routingKey, content, properties(correlationId));
+      this.#full = !this.#channel.publish(exchange, routingKey, content, replyProperties(correlationId));
       this.#options.stats.replies++;
     } catch (cause) {
       this.#options.stats.repliesLost.closed++;
@@ -182,92 +193,42 @@ export class Replies {
     this.#idle();
   }
 
-  #sendLarge(): void {
-    const channel = this.#largeChannel;
-    while (channel !== undefined && !this.#blocked && this.#underWay === undefined) {
-      const reply = this.#large.shift();
-      if (reply === undefined) break;
-      if (this.#expired(reply)) continue;
-      const fitting = this.#fitting(reply);
-      if (fitting !== reply) this.send(fitting);
-      else this.#publishLarge(channel, reply);
+  #list(content: Buffer): FramedList {
+    const body = this.beginList();
+    body.append(content.toString(), 1);
+    return { body, before: "", after: "" };
+  }
+
+  #sendLarge(reply: OutgoingReply, { body, before, after }: FramedList): void {
+    const { exchange, routingKey, correlationId, deadlineMs } = reply;
+    const { now, endpoint } = this.#options;
+    this.#large++;
+    body.send({
+      ...{ before, after, exchange, routingKey, correlationId },
+      patienceMs: deadlineMs - now(),
+      endpoint: endpoint(),
+    }, (fate) => this.#settled(reply, fate));
+  }
+
+  #settled(reply: OutgoingReply, fate: Fate): void {
+    const { stats, onRefused } = this.#options;
+    this.#large--;
+    if (fate.name === "sent") stats.replies++;
+    else if (fate.name === "lost") stats.repliesLost[fate.loss]++;
+    else if (fate.fault !== undefined) stats.repliesLost.refused++;
+    if (fate.name !== "sent" && fate.fault !== undefined) onRefused(fate.fault);
+    if (fate.name === "tooLarge" && !this.#expired(reply)) {
+      this.send({ ...reply, content: reply.tooLarge(fate.limit) });
     }
     this.#idle();
   }
 
-  #publishLarge(channel: ConfirmChannel, reply: OutgoingReply): void {
-    const { exchange, routingKey, content, correlationId } = reply;
-    try {
-      channel.publish(exchange, routingKey, content, properties(correlationId), (error) => {
-        // Without a confirm, the channel's events tell why and what becomes of the answer.
-        if (error !== null) return;
-        this.#options.stats.replies++;
-        this.#underWay = undefined;
-        this.#sendLarge();
-      });
-      this.#underWay = reply;
-    } catch (cause) {
-      this.#options.stats.repliesLost.closed++;
-      this.#options.onRefused(explainFault(cause));
-    }
-  }
-
-  #refused(reply: OutgoingReply, fault: unknown): void {
-    const limit = messageSizeLimit(fault);
-    this.#options.stats.repliesLost.refused++;
-    this.#options.onRefused(explainFault(fault));
-    if (limit === undefined) return;
-    this.#limit = Math.min(this.#limit, limit);
-    if (!this.#expired(reply)) this.send({ ...reply, content: reply.tooLarge(limit) });
-  }
-
   #idle(): void {
-    const idle = !this.#connected ||
-      (this.#waiting.size === 0 && this.#large.size === 0 && this.#underWay === undefined);
-    if (!idle) return;
+    if (this.#connected && (this.#waiting.size > 0 || this.#large > 0)) return;
     for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 }
 
-/** Answers that wait, oldest first; beyond the bounds the oldest goes. */
-class Backlog {
-  readonly #stats: MqStats;
-  #replies: OutgoingReply[] = [];
-  #bytes = 0;
-
-  constructor(stats: MqStats) {
-    this.#stats = stats;
-  }
-
-  get size(): number {
-    return this.#replies.length;
-  }
-
-  push(reply: OutgoingReply): void {
-    this.#replies.push(reply);
-    this.#bytes += reply.content.length;
-    while (this.#replies.length > MAX_WAITING || (this.#bytes > MAX_WAITING_BYTES && this.#replies.length > 1)) {
-      this.shift();
-      this.#stats.repliesLost.overflow++;
-    }
-  }
-
-  shift(): OutgoingReply | undefined {
-    const reply = this.#replies.shift();
-    if (reply !== undefined) this.#bytes -= reply.content.length;
-    return reply;
-  }
-
-  /** Drops all and tells how many. */
-  clear(): number {
-    const { length } = this.#replies;
-    this.#replies = [];
-    this.#bytes = 0;
-    return length;
-  }
-}
-
-function properties(correlationId: string | undefined): { contentType: string; correlationId?: string } {
-  const contentType = "application/json";
-  return correlationId === undefined ? { contentType } : { contentType, correlationId };
+function isInOnePiece(reply: OutgoingReply): reply is Outgoing<Buffer> {
+  return reply.content instanceof Buffer;
 }

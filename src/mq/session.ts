@@ -62,7 +62,7 @@ export class Session {
     model.on("unblocked", () => this.#unblock());
     const { casts } = options;
     this.#channels = [
-      ...[this.#replyChannel(), this.#largeReplyChannel(), this.#callChannel()],
+      ...[this.#replyChannel(), this.#callChannel()],
       ...(casts === undefined ? [] : [this.#castChannel(casts.queue)]),
     ];
   }
@@ -110,16 +110,6 @@ export class Session {
       // An exchange that was deleted shows when an answer goes to it; its binding is gone too.
       await declareModuleQueue(channel, this.#options.exchange);
       this.#options.replies.use(channel);
-    });
-  }
-
-  #largeReplyChannel(): KeptChannel {
-    return new KeptChannel(this.#model, {
-      create: (model) => model.createConfirmChannel(),
-      ready: (channel) => this.#options.replies.useLarge(channel as ConfirmChannel),
-      // Refused answers are its business, and it has told the log itself.
-      lost: () => {},
-      failed: (cause) => this.#drop(cause),
     });
   }
 

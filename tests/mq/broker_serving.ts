@@ -207,23 +207,4 @@ export const SERVING: BrokerCases = {
     });
     assert.equal(harness.told.down, 0);
   },
-
-  "a reply that is too large for the broker becomes [413] and costs no other": async (rabbit) => {
-    await using harness = await (await Harness.start(rabbit)).up();
-    for (let i = 0; i < 6_000; i++) harness.beat({ ...AGENT, ip: `10.1.${i >> 8}.${i & 255}`, asset: `A${i}` });
-    await using peer = await ModulePeer.connect(rabbit.url);
-    const page = await peer.call("agentList", { pagesize: 2_000 });
-    assert.deepEqual([page.count, page.result.length], [6_000, 2_000]);
-    const list = { mqkey: "a.heartbeat.agentList.BIG", mqtype: "call" };
-    await peer.send(list, { callId: "BIG" });
-    for (let i = 0; i < 50; i++) await peer.send(INFO_CALL, { replyTo: true, correlationId: String(i) });
-    await waitFor(() => peer.replies.length === 51, { timeoutMs: 10_000, what: "all answers" });
-    const big = peer.replies.splice(0).filter(({ json }) => json.mqkey === list.mqkey);
-    assert.deepEqual(big.map(({ json }) => [json.mqflag, json.info, json.count]), [[0, [], 0]]);
-    assert.match(big[0]?.json.error ?? "", /^\[413\] .*1000000.* pagesize$/);
-    assert.equal(harness.broker.stats.repliesLost.refused, 1);
-    assert.match((await peer.ask(list, { callId: "BIG" })).json.error, /^\[413\]/);
-    assert.equal(harness.broker.stats.repliesLost.refused, 1, "the limit was not remembered");
-    assert.equal(harness.told.down, 0);
-  },
 };

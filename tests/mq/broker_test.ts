@@ -1,10 +1,11 @@
 import { connect } from "amqplib";
 import { type RabbitServer, startRabbit } from "../support/rabbitmq.ts";
 import { TlsFiles } from "../support/tls_files.ts";
+import { LARGE } from "./broker_large.ts";
 import { OUTAGES } from "./broker_outages.ts";
 import { SERVING } from "./broker_serving.ts";
 
-/** The broker's max_message_size, which cases of SERVING count on. */
+/** The broker's max_message_size, which cases of LARGE count on. */
 const MAX_MESSAGE = 1_000_000;
 
 Deno.test("Broker serves modules whatever RabbitMQ does", async (t) => {
@@ -20,7 +21,7 @@ Deno.test("Broker serves modules whatever RabbitMQ does", async (t) => {
       "ssl_options.fail_if_no_peer_cert": "true",
     },
   });
-  for (const [name, run] of Object.entries({ ...SERVING, ...OUTAGES })) {
+  for (const [name, run] of Object.entries({ ...SERVING, ...LARGE, ...OUTAGES })) {
     await t.step(name, async () => {
       try {
         await run(rabbit, tls);

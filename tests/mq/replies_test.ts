@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import type { Channel, ConfirmChannel } from "amqplib";
+import type { Channel } from "amqplib";
 import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
 import { LARGE_BYTES, type OutgoingReply, Replies } from "../../src/mq/replies.ts";
 import { MqStats } from "../../src/mq/stats.ts";
+import { nowhere } from "./nowhere.ts";
 
 /** As much of a channel as publishing needs; `room` is how many messages fit into its buffer. */
 class StubChannel extends EventEmitter {
@@ -19,11 +20,17 @@ class StubChannel extends EventEmitter {
 function bench() {
   const stats = new MqStats();
   const time = { now: 0 };
-  const replies = new Replies({ stats, now: () => time.now, onRefused: () => {} });
+  const refused: string[] = [];
+  const replies = new Replies({
+    stats,
+    now: () => time.now,
+    endpoint: nowhere,
+    onRefused: (fault) => refused.push(fault),
+  });
   const channel = new StubChannel();
   replies.connect();
   replies.use(channel as unknown as Channel);
-  return { stats, time, replies, channel };
+  return { stats, time, replies, channel, refused };
 }
 
 function reply(routingKey: string, content = "x"): OutgoingReply {
@@ -83,27 +90,6 @@ Deno.test("Replies counts answers of a lost connection and sends none of them la
   assert.equal(stats.repliesLost.closed, 2);
 });
 
-Deno.test("Replies goes on with the next large answer when one is confirmed, refused or lost", () => {
-  const { replies, stats } = bench();
-  const confirms: ((error: null) => void)[] = [];
-  const published: string[] = [];
-  const large = Object.assign(new EventEmitter(), {
-    publish: (_exchange: string, key: string, _content: Buffer, _options: unknown, confirm: (error: null) => void) => {
-      published.push(key);
-      confirms.push(confirm);
-    },
-  });
-  replies.useLarge(large as unknown as ConfirmChannel);
-  for (const key of ["a", "b", "c"]) replies.send(reply(key, "x".repeat(LARGE_BYTES + 1)));
-  assert.deepEqual(published, ["a"]);
-  confirms[0]?.(null);
-  assert.deepEqual(published, ["a", "b"]);
-  large.emit("nack");
-  assert.deepEqual(published, ["a", "b", "c"]);
-  large.emit("close");
-  assert.deepEqual([stats.replies, stats.repliesLost.refused, stats.repliesLost.closed], [1, 1, 1]);
-});
-
 Deno.test("Replies keeps answers while the broker has closed the channel", () => {
   const { replies, channel } = bench();
   channel.emit("close");
@@ -111,4 +97,29 @@ Deno.test("Replies keeps answers while the broker has closed the channel", () =>
   const fresh = new StubChannel();
   replies.use(fresh as unknown as Channel);
   assert.deepEqual([channel.published, fresh.published], [[], ["a"]]);
+});
+
+Deno.test("Replies counts and tells of a large answer for which there is no connection, and goes on", async () => {
+  const { replies, channel, stats, refused } = bench();
+  replies.send(reply("large", "x".repeat(LARGE_BYTES + 1)));
+  replies.send(reply("small"));
+  await replies.sent();
+  assert.deepEqual([stats.repliesLost.closed, stats.replies, channel.published], [1, 1, ["small"]]);
+  assert.match(refused.join("\n"), /^127\.0\.0\.1:\d+: nothing listens there/);
+  await replies.close();
+});
+
+Deno.test("Replies gives up the large answers of a lost connection at once", async () => {
+  const { replies, stats, refused } = bench();
+  const body = replies.beginList();
+  body.append("[]", 1);
+  const { content: _, ...rest } = reply("large");
+  replies.send({ ...rest, content: { body, before: "", after: "" } });
+  replies.disconnect();
+  await replies.sent();
+  assert.equal(stats.repliesLost.closed, 1);
+  replies.send({ ...rest, content: { body: replies.beginList(), before: "", after: "" } });
+  assert.equal(stats.repliesLost.closed, 2);
+  await replies.close();
+  assert.deepEqual(refused, []);
 });

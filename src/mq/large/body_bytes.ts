@@ -9,11 +9,8 @@ const PIECE_BYTES = 256 * 1024;
 /** The most bytes that one UTF-16 unit takes in UTF-8. */
 const BYTES_PER_UNIT = 3;
 
-/**
- * The text of a long list, written straight into the bytes that go out: a list of 100,000 rows is 25 MB, and each
- * further copy of it, made in one piece, would hold beats up for tens of milliseconds.
- */
-export class ListBody {
+/** The bytes of a long list, into which its text is written as it comes: a list of 100,000 rows is 25 MB. */
+export class BodyBytes {
   #bytes = Buffer.allocUnsafe(FIRST_BYTES);
   #length = FRONT_BYTES;
 
