@@ -202,7 +202,7 @@ export class Fleet {
    * All agents that match a query, by address unless the query says otherwise. A long job: it yields where it may be
    * interrupted; beats that come in between change rows in place.
    */
-  *list(query: AgentQuery, now: Instant): Generator<void, Agent[], void> {
+  *list(query: AgentQuery, now: Instant): Generator<void, readonly Agent[], void> {
     this.advance(now);
     return yield* this.#roster.table.list(query);
   }

@@ -206,17 +206,28 @@ function appTest(app: string, version: string | undefined): Test {
   };
 }
 
-/** What is looked for, and what was found of it. */
+/** What is looked for, and what was found of it in the parts before: undefined as long as all of them match. */
 interface Selection {
   readonly test: Test;
-  readonly found: Agent[];
+  readonly found: Agent[] | undefined;
 }
 
-/** Adds those of a part of the agents that match. Not in a generator, which V8 does not compile as well (measured). */
-export function select(agents: readonly Agent[], { first, count }: Part, { test, found }: Selection): void {
+/**
+ * Adds those of a part of the agents that match. Not in a generator, which V8 does not compile as well (measured).
+ * @returns what is found so far; undefined as long as all match
+ */
+export function select(
+  agents: readonly Agent[],
+  { first, count }: Part,
+  { test, found }: Selection,
+): Agent[] | undefined {
   const end = Math.min(first + count, agents.length);
+  let selected = found;
   for (let i = first; i < end; i++) {
     const agent = agents[i];
-    if (agent !== undefined && test(agent)) found.push(agent);
+    if (agent === undefined) continue;
+    if (!test(agent)) selected ??= agents.slice(0, i);
+    else selected?.push(agent);
   }
+  return selected;
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Agent, AgentState } from "../../src/fleet/agent.ts";
 import type { FleetEvent } from "../../src/fleet/events.ts";
+import { finished } from "../support/finished.ts";
 import { address, OPTIONS, Scene } from "./scene.ts";
 
 const AGENTS = 30;
@@ -68,11 +69,7 @@ class Reader {
 }
 
 function agents(scene: Scene): Agent[] {
-  const job = scene.fleet.list(STATES, scene.clock.now);
-  for (;;) {
-    const step = job.next();
-    if (step.done) return step.value;
-  }
+  return [...finished(scene.fleet.list(STATES, scene.clock.now))];
 }
 
 Deno.test("Fleet tells online and offline in turn, every id once, and what it told last is true", () => {

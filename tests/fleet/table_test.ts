@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { canonicalAddress } from "../../src/fleet/address.ts";
 import { Agent, type AgentState } from "../../src/fleet/agent.ts";
 import { AgentTable } from "../../src/fleet/table.ts";
+import { finished } from "../support/finished.ts";
 import { address } from "./scene.ts";
 
 const EXTREMES = ["0.0.0.0", "0.0.0.1", "127.255.255.255", "128.0.0.0", "255.255.255.255", "::", "::1"];
@@ -47,4 +48,29 @@ Deno.test("AgentTable finds the rows of an asset however they come, are renamed 
       }
     }
   }));
+});
+
+/** More than are looked at in one piece. */
+const MANY = 1_300;
+
+Deno.test("AgentTable lists what matches, in order, whoever comes and goes while it is listed", () => {
+  const gone = fc.uniqueArray(fc.nat(MANY - 1), { maxLength: 5 });
+  fc.assert(
+    fc.property(gone, fc.boolean(), fc.nat(2), (offline, later, steps) => {
+      const table = new AgentTable();
+      for (let i = 0; i < MANY; i++) table.add(new Agent(address(i)));
+      const inOrder = [...table.inOrder()];
+      for (const at of offline) inOrder[at]!.state = "offline";
+      const expected = inOrder.filter(({ state }) => state === "online");
+      const job = table.list({ states: ONLINE });
+      for (let i = 0; i <= steps; i++) job.next();
+      if (later) {
+        table.add(new Agent("192.0.2.1"));
+        table.delete(inOrder[MANY - 1]!);
+      }
+      assert.deepEqual(finished(job).map(({ ip }) => ip), expected.map(({ ip }) => ip));
+      assert.equal(table.inOrder().length, MANY);
+    }),
+    { numRuns: 30 },
+  );
 });

@@ -93,7 +93,7 @@ function* writeList(parts: ApiParts, list: List): Generator<void, string, void> 
   return `${JSON.stringify(head).slice(0, -1)},"agents":[${rows}]}`;
 }
 
-function findAgents({ fleet }: ApiParts, list: List, now: Instant): Generator<void, Agent[], void> {
+function findAgents({ fleet }: ApiParts, list: List, now: Instant): Generator<void, readonly Agent[], void> {
   const { app, appVersion } = parseApp(list.app);
   return fleet.list({
     states: new Set(STATES[list.state]),
@@ -109,7 +109,11 @@ function findAgents({ fleet }: ApiParts, list: List, now: Instant): Generator<vo
 }
 
 /** @param agents in the order of their addresses */
-function* partOf(agents: Agent[], order: Order, { first, count }: Part): Generator<void, Agent[], void> {
+function* partOf(
+  agents: readonly Agent[],
+  order: Order,
+  { first, count }: Part,
+): Generator<void, readonly Agent[], void> {
   if (order === "ip") return agents.slice(first, first + count);
   if (typeof order === "object") return yield* sortedPart(agents, order, { first, count });
   const end = Math.max(0, agents.length - first);
