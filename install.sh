@@ -27,8 +27,8 @@ declare -A NPM_SHA512=(
 # Memory before speed of allocation: 100,000 new agents at once took 296 MB for a while without these flags and 99 MB
 # with them, at an eighth more CPU time during that flood and none to speak of otherwise (measured).
 # Not --no-incremental-marking-task: Deno 2.4.2 does the steps of a full collection, which are tasks, without a turn of the
-# event loop in between. Without tasks a list of 100,000 holds beats up for 30 ms in place of 65, but 100,000 agents then
-# take 105 MB in place of 78 (measured), and with --no-incremental-marking single pauses are 40 to 100 ms.
+# event loop in between. Without tasks such a collection holds beats up for 30 ms in place of 45 to 70, but 100,000 agents
+# then take 105 MB in place of 78 (measured), and with --no-incremental-marking single pauses are 40 to 100 ms.
 V8_FLAGS=--v8-flags=--max-semi-space-size=4,--heap-growing-percent=30
 
 # What the executable may do, for ever: serve and connect, read its files, read these variables; nothing else.

@@ -4,7 +4,7 @@ import { QueryError } from "../fleet/query.ts";
 import type { FaultLog, Logger } from "../log.ts";
 import type { ActionCall, Actions, Answer } from "./actions.ts";
 import { type Caller, frameReply, type Parsed, parseRequest } from "./envelope.ts";
-import type { OutgoingReply, Replies } from "./replies.ts";
+import type { Outgoing, Replies } from "./replies.ts";
 import { type Action, ACTIONS, type MqStats } from "./stats.ts";
 
 /** How long peers wait for an answer, ms. */
@@ -140,18 +140,17 @@ export class Calls {
     const marked = LISTS.has(call.action) && actions.isWarming(nowMs) ? { ...answer, warming: true } : answer;
     const { before, after } = frameReply(caller, marked);
     const { result } = answer;
-    const route = this.#route(caller, call);
-    if (typeof result !== "string") return replies.send({ ...route, content: { body: result, before, after } });
-    replies.send({ ...route, content: Buffer.from(before + result + after) });
+    if (typeof result !== "string") replies.send(this.#reply(caller, call, { body: result, before, after }));
+    else replies.send(this.#reply(caller, call, Buffer.from(before + result + after)));
   }
 
-  /** Where an answer goes, and all else about it but its content. */
-  #route(caller: Caller, call: ActionCall): Omit<OutgoingReply, "content"> {
+  #reply<Content>(caller: Caller, call: ActionCall, content: Content): Outgoing<Content> {
     const { replyTo, callId, correlationId } = caller;
     return {
       exchange: replyTo === undefined ? this.#options.exchange : "",
       routingKey: replyTo ?? callId ?? "",
       correlationId,
+      content,
       deadlineMs: call.deadlineMs,
       tooLarge: (limit) => {
         const error = `[413] the answer is larger than the broker takes (${limit} bytes): use pagesize`;

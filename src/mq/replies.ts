@@ -147,13 +147,11 @@ export class Replies {
   /** Closes the connection for large answers in order, and ends their thread. */
   async close(): Promise<void> {
     await this.#link?.close();
-    this.#link = undefined;
   }
 
   /** Ends the thread for large answers, whatever it does. */
   terminate(): void {
     this.#link?.terminate();
-    this.#link = undefined;
   }
 
   #flows(): boolean {

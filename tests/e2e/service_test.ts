@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { LARGE_BYTES } from "../../src/mq/replies.ts";
 import { Supervisor } from "../demo/supervisor.ts";
 import { beat, beatCall, BeatConnection, type BeatInfo, concat } from "../support/beat_client.ts";
 import { BINARY, startBinary } from "../support/binary.ts";
 import { freePort } from "../support/free_port.ts";
+import { ModulePeer } from "../support/module_peer.ts";
 import { type RabbitServer, startRabbit } from "../support/rabbitmq.ts";
 import { waitFor } from "../support/wait_for.ts";
 
@@ -183,6 +185,19 @@ Deno.test("elves-heartbeat runs the main job: beats, supervisor, modules, throug
       timeoutMs: 60_000,
       what: "the catalog after the restart",
     });
+  });
+
+  await t.step("it sends a list that is a large answer", async () => {
+    const apps = JSON.stringify({ [`app-${"x".repeat(300)}`]: "1.0.1" });
+    const ips = Array.from({ length: 300 }, (_, i) => `10.1.${i >> 8}.${i & 255}`);
+    for (const ip of ips) await told(service.port, { ...AGENT, ip, asset: ip, apps });
+    await using peer = await ModulePeer.connect(rabbit.url);
+    for (let i = 0; i < 2; i++) {
+      const { count, result } = await peer.call("agentList", { cidr: "10.1.0.0/16" });
+      assert.equal(count, ips.length);
+      assert.deepEqual(result.map(({ ip }) => ip), ips);
+      assert.ok(JSON.stringify(result).length > LARGE_BYTES);
+    }
   });
 
   await t.step("it stops cleanly with the broker up", async () => {
