@@ -1,4 +1,4 @@
-import { type AddressKey, addressKey, keyAddress } from "./address.ts";
+import { type AddressKey, keyAddress } from "./address.ts";
 import { AgentNumbers } from "./agent_numbers.ts";
 import type { InstalledApps } from "./beat.ts";
 import type { Oddities } from "./identity.ts";
@@ -48,9 +48,9 @@ export class Agent extends AgentNumbers {
   previous: Agent | undefined = undefined;
   next: Agent | undefined = undefined;
 
-  constructor(ip: string) {
+  constructor(key: AddressKey) {
     super();
-    this.key = addressKey(ip);
+    this.key = key;
   }
 
   /** Canonical address. */

@@ -1,3 +1,4 @@
+import { addressKey } from "./address.ts";
 import { Agent, type Instant } from "./agent.ts";
 import { AppMaps } from "./app_maps.ts";
 import type { Beat } from "./beat.ts";
@@ -108,7 +109,7 @@ export class Roster {
       this.forget(longestGone, { reason: "evicted", now: heardAt ?? at });
       this.stats.evicted++;
     }
-    const agent = new Agent(beat.ip);
+    const agent = new Agent(addressKey(beat.ip));
     agent.asset = beat.asset;
     this.#compare(agent, coming);
     agent.enter(at);

@@ -1,7 +1,7 @@
-import { canonicalAddress } from "./address.ts";
+import type { AddressKey } from "./address.ts";
 import { Agent, type Instant } from "./agent.ts";
 import { AppMaps } from "./app_maps.ts";
-import { type InstalledApps, parseInstalledApps } from "./beat.ts";
+import type { InstalledApps } from "./beat.ts";
 import type { Told } from "./news.ts";
 import { AgentTable } from "./table.ts";
 
@@ -19,6 +19,12 @@ export interface StoredAgent {
   readonly lastSeenMs: number;
   /** Since when it has been online or offline, ms since the epoch. */
   readonly sinceMs: number;
+}
+
+/** A row on its way back. */
+export interface RestoredRow extends Omit<StoredAgent, "ip"> {
+  /** What its address is kept by. */
+  readonly key: AddressKey;
 }
 
 /**
@@ -48,18 +54,8 @@ export class RestoredAgents {
   /** Those of which others have not been told yet. */
   readonly untold: Agent[] = [];
 
-  /** Takes more rows. */
-  add(rows: Iterable<StoredAgent>, now: Instant): this {
-    for (const row of rows) this.take(row, { installed: parseInstalledApps(row.apps), now });
-    return this;
-  }
-
-  /**
-   * Takes a row; one with an address that is none is left out: it would spoil every list.
-   * @param installed what was read in its apps
-   */
-  take(row: StoredAgent, { installed, now }: { installed: InstalledApps; now: Instant }): void {
-    if (canonicalAddress(row.ip) !== row.ip) return;
+  /** Takes a row. @param installed what was read in its apps */
+  take(row: RestoredRow, { installed, now }: { installed: InstalledApps; now: Instant }): void {
     const agent = restoredAgent(row, now);
     agent.install(row.apps, installed);
     this.table.add(agent);
@@ -69,8 +65,8 @@ export class RestoredAgents {
   }
 }
 
-function restoredAgent(row: StoredAgent, now: Instant): Agent {
-  const agent = new Agent(row.ip);
+function restoredAgent(row: RestoredRow, now: Instant): Agent {
+  const agent = new Agent(row.key);
   agent.asset = row.asset;
   agent.version = row.version;
   agent.state = row.online ? "online" : "offline";

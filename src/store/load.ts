@@ -1,6 +1,6 @@
 import type { FleetEvent } from "../fleet/events.ts";
 import type { StoredSilence } from "../fleet/silences.ts";
-import type { StoredAgent } from "../fleet/stored.ts";
+import type { RestoredRow, StoredAgent } from "../fleet/stored.ts";
 import type { Connection } from "./connection.ts";
 import { faultOf } from "./fault.ts";
 import { type AgentPage, type KnownApps, PageReader } from "./pages.ts";
@@ -20,7 +20,7 @@ export interface Memory<Agents = StoredAgent[]> {
 /** What is made of the agents while they are read: begins with none, and takes each as {@link PageReader} gives it. */
 export type AgentTaker<Agents> = () => {
   readonly agents: Agents;
-  take(row: StoredAgent, apps: KnownApps): void;
+  take(row: RestoredRow, apps: KnownApps): void;
 };
 
 /** What there is without a database. */

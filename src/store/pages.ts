@@ -1,15 +1,18 @@
+import { type AddressKey, addressKey, canonicalAddress } from "../fleet/address.ts";
 import { type InstalledApps, parseInstalledApps } from "../fleet/beat.ts";
-import type { StoredAgent } from "../fleet/stored.ts";
+import type { RestoredRow } from "../fleet/stored.ts";
 import { Numbered } from "../numbered.ts";
 import { type AgentColumns, UNTOLD } from "./rows.ts";
 
 /**
  * Some of the agents on their way to the start. What can be done for them in the worker is done there, because the main
- * thread is what a start waits for: version and app map are looked up and read there, and each text travels once.
+ * thread is what a start waits for: address, version and app map are read there, and each text travels once.
  */
 export interface AgentPage {
-  /** The text of a JSON array. */
-  readonly ip: string;
+  /** What IPv4 addresses are kept by, one a row. */
+  readonly keys: Int32Array;
+  /** The other addresses: row, address and so on, the text of a JSON array. */
+  readonly others: string;
   /** The text of a JSON array. */
   readonly asset: string;
   /** Those that no page before had: the text of a JSON array. */
@@ -20,7 +23,10 @@ export interface AgentPage {
   readonly places: Uint32Array;
   /** Three a row: last beat, since, and the state of {@link AgentColumns}. */
   readonly numbers: Float64Array;
-  /** The rows in the order of their last beats. SQLite takes as long to sort them as to read them (measured). */
+  /**
+   * The rows in the order of their last beats, without those whose address is none, which would spoil every list. SQLite takes as long to sort
+   * them as to read them (measured).
+   */
   readonly order: Uint32Array;
 }
 
@@ -34,6 +40,7 @@ export class PageWriter {
 
   /** The page of the next columns. */
   page(columns: AgentColumns): AgentPage {
+    const { keys, others, rows } = readAddresses(JSON.parse(columns.ip));
     const versions: string[] = JSON.parse(columns.version);
     const apps: string[] = JSON.parse(columns.apps);
     const [states, lastSeenMs, sinceMs]: number[][] = [columns.state, columns.lastSeenMs, columns.sinceMs]
@@ -48,15 +55,31 @@ export class PageWriter {
       numbers[row * 3 + 2] = states?.[row] ?? 0;
     }
     return {
-      ip: columns.ip,
+      keys,
+      others: JSON.stringify(others),
       asset: columns.asset,
       versions: JSON.stringify(this.#versions.takeNew()),
       apps: JSON.stringify(this.#apps.takeNew().map(read)),
       places,
       numbers,
-      order: Uint32Array.from(apps.keys()).sort((a, b) => (numbers[a * 3] ?? 0) - (numbers[b * 3] ?? 0)),
+      order: Uint32Array.from(rows).sort((a, b) => (numbers[a * 3] ?? 0) - (numbers[b * 3] ?? 0)),
     };
   }
+}
+
+/** The keys of the addresses, where those that are no integers stand, and which rows have one at all. */
+function readAddresses(ips: readonly string[]): { keys: Int32Array; others: (number | string)[]; rows: number[] } {
+  const keys = new Int32Array(ips.length);
+  const others: (number | string)[] = [];
+  const rows: number[] = [];
+  for (const [row, ip] of ips.entries()) {
+    if (canonicalAddress(ip) !== ip) continue;
+    const key = addressKey(ip);
+    if (typeof key === "number") keys[row] = key;
+    else others.push(row, key);
+    rows.push(row);
+  }
+  return { keys, others, rows };
 }
 
 function read(text: string): ReadApps {
@@ -75,26 +98,26 @@ export interface KnownApps {
 export class PageReader {
   readonly #versions: string[] = [];
   readonly #apps: KnownApps[] = [];
-  readonly #take: (row: StoredAgent, apps: KnownApps) => void;
+  readonly #take: (row: RestoredRow, apps: KnownApps) => void;
 
   /** @param take gets every row, and what was read in its apps; rows with the same texts get the same strings */
-  constructor(take: (row: StoredAgent, apps: KnownApps) => void) {
+  constructor(take: (row: RestoredRow, apps: KnownApps) => void) {
     this.#take = take;
   }
 
   /** Takes the next page. */
-  read({ ip, asset, versions, apps, places, numbers, order }: AgentPage): void {
+  read({ keys, others, asset, versions, apps, places, numbers, order }: AgentPage): void {
     for (const version of JSON.parse(versions) as string[]) this.#versions.push(version);
     for (const [text, json, fault] of JSON.parse(apps) as ReadApps[]) {
       this.#apps.push({ text, installed: { json: json ?? text, fault } });
     }
-    const ips: string[] = JSON.parse(ip);
+    const texts = otherAddresses(others);
     const assets: string[] = JSON.parse(asset);
     for (const row of order) {
       const known = this.#apps[places[row * 2 + 1] ?? 0] ?? NO_APPS;
       const state = numbers[row * 3 + 2] ?? 0;
       const agent = {
-        ip: ips[row] ?? "",
+        key: texts?.get(row) ?? keys[row] ?? 0,
         asset: assets[row] ?? "",
         version: this.#versions[places[row * 2] ?? 0] ?? "",
         apps: known.text,
@@ -105,6 +128,15 @@ export class PageReader {
       this.#take(state === UNTOLD ? { ...agent, untold: true } : agent, known);
     }
   }
+}
+
+/** The addresses that are no integers, by row; undefined when there are none. */
+function otherAddresses(text: string): Map<number, AddressKey> | undefined {
+  const others: (number | string)[] = JSON.parse(text);
+  if (others.length === 0) return undefined;
+  const texts = new Map<number, AddressKey>();
+  for (let at = 0; at < others.length; at += 2) texts.set(Number(others[at]), String(others[at + 1]));
+  return texts;
 }
 
 const NO_APPS: KnownApps = { text: "", installed: { json: "{}", fault: undefined } };

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import { LATE, within } from "../deadline.ts";
+import { keyAddress } from "../fleet/address.ts";
 import type { FleetEvent } from "../fleet/events.ts";
 import type { StoredAgent } from "../fleet/stored.ts";
 import type { Logger } from "../log.ts";
@@ -24,7 +25,7 @@ const MAX_READS = 32;
 /** Leaves the agents as they were stored. */
 const AS_STORED: AgentTaker<StoredAgent[]> = () => {
   const agents: StoredAgent[] = [];
-  return { agents, take: (row) => void agents.push(row) };
+  return { agents, take: ({ key, ...row }) => void agents.push({ ip: keyAddress(key), ...row }) };
 };
 
 /** What a store needs, and its limits. */

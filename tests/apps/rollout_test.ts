@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { buildCatalog, type Catalog, catalogForAll } from "../../src/apps/catalog.ts";
 import { agentsOfApp, compareVersions, countUnseen, MAX_UNWANTED_PAIRS, rollout } from "../../src/apps/rollout.ts";
+import { addressKey } from "../../src/fleet/address.ts";
 import { Agent } from "../../src/fleet/agent.ts";
 import { parseInstalledApps } from "../../src/fleet/beat.ts";
 
@@ -14,7 +15,7 @@ function run<T>(job: Generator<void, T, void>): T {
 }
 
 function agent(ip: string, apps: string): Agent {
-  const made = new Agent(ip);
+  const made = new Agent(addressKey(ip));
   made.install(apps, parseInstalledApps(apps));
   return made;
 }

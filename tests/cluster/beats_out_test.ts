@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { BeatsOut } from "../../src/cluster/beats_out.ts";
 import { decodeRecord } from "../../src/cluster/records.ts";
+import { addressKey } from "../../src/fleet/address.ts";
 import { Agent } from "../../src/fleet/agent.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
@@ -32,7 +33,7 @@ class Scene {
   beat(count: number, length: number): void {
     const { monotonic, wall } = this.clock.now;
     for (let i = 0; i < count; i++) {
-      const agent = new Agent(`10.0.${this.waiting.length >> 8}.${this.waiting.length & 255}`);
+      const agent = new Agent(addressKey(`10.0.${this.waiting.length >> 8}.${this.waiting.length & 255}`));
       agent.appsText = "x".repeat(length);
       agent.enter({ monotonic, wall });
       this.waiting.push(agent);

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { addressKey } from "../../src/fleet/address.ts";
 import { Agent, AgentQueue } from "../../src/fleet/agent.ts";
 
 function agentAt(lastBeatMs: number): Agent {
-  const agent = new Agent(`10.0.${lastBeatMs >> 8}.${lastBeatMs & 255}`);
+  const agent = new Agent(addressKey(`10.0.${lastBeatMs >> 8}.${lastBeatMs & 255}`));
   agent.lastBeatMs = lastBeatMs;
   return agent;
 }

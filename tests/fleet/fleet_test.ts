@@ -7,7 +7,6 @@ import { parseAgentQuery } from "../../src/fleet/query.ts";
 import { agentRow } from "../../src/fleet/row.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { fleetOptions } from "../support/fleet_options.ts";
-import { RestoredAgents } from "../../src/fleet/stored.ts";
 
 const TIMEOUT_MS = 60_000;
 const RETENTION_MS = 600_000;
@@ -321,15 +320,6 @@ Deno.test("Fleet leaves out app maps for which there is no room, and takes them 
   fleet.beat(beat("10.0.0.5", { apps: apps(5) }), clock.now);
   assert.equal(shown("10.0.0.5"), apps(5));
   assert.equal(fleet.get("10.0.0.5", clock.now)?.appsFault, undefined);
-});
-
-Deno.test("Fleet restores no row whose address is none", () => {
-  const clock = new FakeClock();
-  const fleet = newFleet();
-  const row = { asset: "", version: "", apps: "{}", online: true, lastSeenMs: 0, sinceMs: 0 };
-  const agents = [{ ...row, ip: '","x":"' }, { ...row, ip: "10.0.0.1" }, { ...row, ip: "::FFFF:10.0.0.2" }];
-  fleet.restore({ agents: new RestoredAgents().add(agents, clock.now), silences: [] }, clock.now);
-  assert.deepEqual(listed(fleet, { state: "all" }, clock), ["10.0.0.1"]);
 });
 
 Deno.test("Fleet counts the rows that a query names", () => {

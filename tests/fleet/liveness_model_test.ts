@@ -3,9 +3,9 @@ import fc from "fast-check";
 import type { FleetEvent } from "../../src/fleet/events.ts";
 import { Fleet, type FleetOptions } from "../../src/fleet/fleet.ts";
 import { parseAgentQuery } from "../../src/fleet/query.ts";
+import { restoredAgents } from "../support/restored_agents.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { type ExpectedEvent, LivenessModel } from "./liveness_model.ts";
-import { RestoredAgents } from "../../src/fleet/stored.ts";
 
 /** More than twice what may leave within a second, so that a release takes several. */
 const ADDRESSES = Array.from({ length: 64 }, (_, i) => `10.0.${i >> 4}.${i & 15}`);
@@ -189,7 +189,7 @@ class Comparison {
     this.#clock.advance(down);
     this.#clock.step(clockStep);
     this.#fleet = this.#newFleet();
-    this.#fleet.restore({ agents: new RestoredAgents().add(rows, this.#clock.now), silences }, this.#clock.now);
+    this.#fleet.restore({ agents: restoredAgents(rows, this.#clock.now), silences }, this.#clock.now);
     this.#model.restart(this.#clock.now);
   }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { compareKeys } from "../../src/fleet/address.ts";
+import { addressKey } from "../../src/fleet/address.ts";
 import { Agent } from "../../src/fleet/agent.ts";
 import { addressOrder, countUpTo, SORT_KEYS, sorted, sortedPart } from "../../src/fleet/order.ts";
 
@@ -13,7 +14,7 @@ function run<T>(job: Generator<void, T, void>): T {
 }
 
 function agent(ip: string, { asset = "", seen = 0 } = {}): Agent {
-  const made = new Agent(ip);
+  const made = new Agent(addressKey(ip));
   made.asset = asset;
   made.version = asset;
   made.lastSeenMs = made.lastBeatMs = made.sinceMs = seen;

@@ -3,7 +3,8 @@ import type { Beat } from "../../src/fleet/beat.ts";
 import type { FleetEvent } from "../../src/fleet/events.ts";
 import { type BeatOutcome, Fleet, type FleetOptions } from "../../src/fleet/fleet.ts";
 import type { NewSilence, Silence, StoredSilence } from "../../src/fleet/silences.ts";
-import { RestoredAgents, type StoredAgent } from "../../src/fleet/stored.ts";
+import type { StoredAgent } from "../../src/fleet/stored.ts";
+import { restoredAgents } from "../support/restored_agents.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
 /** How often the service looks at its fleet, ms. */
@@ -72,7 +73,7 @@ export class Scene {
   /** A new process begins with these rows. */
   restore(rows: readonly StoredAgent[], silences: readonly StoredSilence[] = []): void {
     this.fleet = new Fleet(this.#options, this.#random);
-    this.fleet.restore({ agents: new RestoredAgents().add(rows, this.clock.now), silences }, this.clock.now);
+    this.fleet.restore({ agents: restoredAgents(rows, this.clock.now), silences }, this.clock.now);
     this.fleet.advance(this.clock.now);
   }
 

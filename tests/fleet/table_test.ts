@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { canonicalAddress } from "../../src/fleet/address.ts";
+import { addressKey, canonicalAddress } from "../../src/fleet/address.ts";
 import { Agent, type AgentState } from "../../src/fleet/agent.ts";
 import { AgentTable } from "../../src/fleet/table.ts";
 import { finished } from "../support/finished.ts";
@@ -14,7 +14,7 @@ const addresses = fc.uniqueArray(
 Deno.test("AgentTable finds each row by its address and no other, until it is deleted", () => {
   fc.assert(fc.property(addresses, fc.nat(), (ips, at) => {
     const table = new AgentTable();
-    for (const ip of ips) table.add(new Agent(ip));
+    for (const ip of ips) table.add(new Agent(addressKey(ip)));
     assert.deepEqual(ips.map((ip) => table.get(ip)?.ip), ips);
     assert.equal(table.size, ips.length);
     const gone = ips[at % ips.length];
@@ -38,7 +38,7 @@ Deno.test("AgentTable finds the rows of an asset however they come, are renamed 
     const table = new AgentTable();
     for (const { what, n, asset } of steps) {
       const agent = table.get(address(n));
-      if (agent === undefined) table.add(Object.assign(new Agent(address(n)), { asset }));
+      if (agent === undefined) table.add(Object.assign(new Agent(addressKey(address(n))), { asset }));
       else if (what === "rename") table.rename(agent, asset);
       else if (what === "delete") table.delete(agent);
       for (const wanted of ["A", "B", "C"]) {
@@ -58,14 +58,14 @@ Deno.test("AgentTable lists what matches, in order, whoever comes and goes while
   fc.assert(
     fc.property(gone, fc.boolean(), fc.nat(2), (offline, later, steps) => {
       const table = new AgentTable();
-      for (let i = 0; i < MANY; i++) table.add(new Agent(address(i)));
+      for (let i = 0; i < MANY; i++) table.add(new Agent(addressKey(address(i))));
       const inOrder = [...table.inOrder()];
       for (const at of offline) inOrder[at]!.state = "offline";
       const expected = inOrder.filter(({ state }) => state === "online");
       const job = table.list({ states: ONLINE });
       for (let i = 0; i <= steps; i++) job.next();
       if (later) {
-        table.add(new Agent("192.0.2.1"));
+        table.add(new Agent(addressKey("192.0.2.1")));
         table.delete(inOrder[MANY - 1]!);
       }
       assert.deepEqual(finished(job).map(({ ip }) => ip), expected.map(({ ip }) => ip));

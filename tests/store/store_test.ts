@@ -25,6 +25,17 @@ Deno.test("Store gives back what was written, also more than one page of it", as
   assert.deepEqual(await place.remembered(), byAddress(all));
 });
 
+Deno.test("Store gives back addresses of both kinds, and no row whose address is none", async () => {
+  await using place = new Place();
+  const { store } = await place.open();
+  const good = ["0.0.0.0", "255.255.255.255", "128.0.0.1", "::", "fd00::8", "10.0.0.9"].map((ip) => agent(1, { ip }));
+  const bad = ['","x":"', "", "10.0.0", "::FFFF:10.0.0.2", "FD00::9", "1234"].map((ip) => agent(2, { ip }));
+  await store.write(batch({ agents: [...bad, ...good, ...agents(2_500)].toReversed() }));
+  await store.close();
+  const expected = new Map([...good, ...agents(2_500)].toReversed().map((row) => [row.ip, row]));
+  assert.deepEqual(await place.remembered(), byAddress([...expected.values()]));
+});
+
 Deno.test("Store keeps the rest of a text that holds a NUL", async () => {
   await using place = new Place();
   const { store } = await place.open();
