@@ -72,11 +72,12 @@ function readAddresses(ips: readonly string[]): { keys: Int32Array; others: (num
   const keys = new Int32Array(ips.length);
   const others: (number | string)[] = [];
   const rows: number[] = [];
-  for (const [row, ip] of ips.entries()) {
-    if (canonicalAddress(ip) !== ip) continue;
-    const key = addressKey(ip);
+  for (let row = 0; row < ips.length; row++) {
+    const key = addressKey(ips[row] ?? "");
+    // A text that is an integer as key is a canonical IPv4 address.
     if (typeof key === "number") keys[row] = key;
-    else others.push(row, key);
+    else if (canonicalAddress(key) === key) others.push(row, key);
+    else continue;
     rows.push(row);
   }
   return { keys, others, rows };

@@ -4,7 +4,7 @@ import type { BurstJob, BurstResult } from "./beat_load.ts";
 import { type Comparison, type Figure, median, type Target, thousands } from "./figure.ts";
 import { type Child, startScript } from "./processes.ts";
 import { startProduct } from "./product.ts";
-import { inTurns, RUNTIME } from "./rounds.ts";
+import { inTurns, MORE_ROUNDS, RUNTIME } from "./rounds.ts";
 
 interface Load {
   readonly name: string;
@@ -14,8 +14,6 @@ interface Load {
 }
 
 const AGENTS = 2_000;
-/** How many rounds count where there is a target: one of half a second may be a third off. */
-const MORE_ROUNDS = 15;
 /** How many rounds count where there is no target. */
 const FEWER_ROUNDS = 5;
 /** How many writes an agent makes for one call. */

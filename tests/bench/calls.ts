@@ -7,7 +7,7 @@ import type { EchoJob } from "./echo_consumer.ts";
 import { type Figure, median, type Target, thousands } from "./figure.ts";
 import { type Child, startScript } from "./processes.ts";
 import { addVhost, startProduct } from "./product.ts";
-import { inTurns, RUNTIME } from "./rounds.ts";
+import { inTurns, MORE_ROUNDS, RUNTIME } from "./rounds.ts";
 
 const AGENTS = 1_000;
 
@@ -100,7 +100,7 @@ async function rounds(question: Question, { source, echo, binary }: Servers, job
     echo: () => measure(question, echo, job),
   };
   if (question.asked.target === undefined) return { ...await inTurns(ours), binary: [] };
-  return await inTurns({ ...ours, binary: () => measure(question, binary, job) });
+  return await inTurns({ ...ours, binary: () => measure(question, binary, job) }, MORE_ROUNDS);
 }
 
 async function throughput(question: Question, servers: Servers): Promise<Figure> {

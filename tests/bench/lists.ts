@@ -89,7 +89,7 @@ async function listFigure({ source, calls, text, echo, echoUrl }: ListPeers, siz
   };
 }
 
-const LISTS = 7;
+const LISTS = 9;
 /** For how long a list may hold up everything else, ms. */
 const LONGEST: Target = { kind: "at most", value: 50 };
 const BEATS_PER_SECOND = 1_000;
@@ -119,14 +119,14 @@ async function stretchFigure(
   const all = (values: readonly number[]) => values.map((ms) => ms.toFixed(0)).join(", ");
   return {
     name: `longest stretch of work in a list of 100,000${peers.runtime === undefined ? "" : ", executable's runtime"}`,
-    figure: `${Math.max(...cpu).toFixed(0)} ms`,
-    value: Math.max(...cpu),
+    figure: `${median(cpu).toFixed(0)} ms, at worst ${Math.max(...cpu).toFixed(0)} ms`,
+    value: median(cpu),
     unit: "ms",
     target: LONGEST,
     notes: [
       `the sources on ${peers.runtime === undefined ? RUNTIME : `${peers.runtime.name} with the executable's flags`} ` +
       `under ${thousands(BEATS_PER_SECOND)} beats/s: CPU time of the main thread between two rounds of its ` +
-      `event loop, which other processes do not lengthen; the longest of each of ${LISTS} lists ${
+      `event loop, which other processes do not lengthen; median of ${LISTS} lists, the longest of each ${
         all(cpu)
       } ms, without a ` +
       `list ${median(quiet.map(({ cpuMs }) => cpuMs)).toFixed(0)} ms`,
@@ -194,7 +194,7 @@ async function waitFigure(product: Product, { calls, load }: { calls: Child; loa
   const all = longest.map((ms) => ms.toFixed(0)).join(", ");
   return {
     name: "longest wait of a beat in a list of 100,000, executable",
-    figure: `${median(longest).toFixed(0)} ms`,
+    figure: `${median(longest).toFixed(0)} ms, at worst ${Math.max(...longest).toFixed(0)} ms`,
     // Unlike what the probe tells, this includes waiting for a core.
     value: median(longest),
     unit: "ms",
