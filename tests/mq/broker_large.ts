@@ -52,6 +52,23 @@ export const LARGE: BrokerCases = {
     assert.equal(harness.told.down, 0);
   },
 
+  "the connection for large answers goes with the other one, and comes when it is needed again": async (rabbit) => {
+    await using harness = await (await Harness.start(rabbit)).up();
+    beatAll(harness);
+    await using peer = await ModulePeer.connect(rabbit.url);
+    for (let connection = 1; connection <= 2; connection++) {
+      await waitFor(() => harness.told.caughtUp === connection, { timeoutMs: 10_000, what: "the connection" });
+      assert.equal((await peer.call("agentList")).result.length, MANY);
+      const [other = ""] = await connectionsOf(rabbit, "elves-heartbeat test-1");
+      await rabbit.rabbitmqctl(["close_connection", other, "a test closes it"]);
+      await waitFor(() => harness.told.down === connection, { timeoutMs: 10_000, what: "the loss" });
+      await waitFor(async () => (await largeConnections(rabbit)).length === 0, {
+        timeoutMs: 10_000,
+        what: "the end of the connection for large answers",
+      });
+    }
+  },
+
   "a large answer for a queue that takes no more is counted and told": async (rabbit) => {
     await using harness = await (await Harness.start(rabbit)).up();
     beatAll(harness);
@@ -134,11 +151,13 @@ function namesIn(rows: readonly Readonly<Record<string, unknown>>[]): unknown[] 
 }
 
 /** The broker's ids of the connections for large answers. */
-async function largeConnections(rabbit: RabbitServer): Promise<string[]> {
+function largeConnections(rabbit: RabbitServer): Promise<string[]> {
+  return connectionsOf(rabbit, "elves-heartbeat test-1, large answers");
+}
+
+async function connectionsOf(rabbit: RabbitServer, name: string): Promise<string[]> {
   const connections = await rabbit.rabbitmqctl(["list_connections", "pid", "client_properties"]);
-  return connections.split("\n").filter((line) => line.includes("large answers")).map((line) =>
-    line.split("\t")[0] ?? ""
-  );
+  return connections.split("\n").filter((line) => line.includes(`"${name}"`)).map((line) => line.split("\t")[0] ?? "");
 }
 
 /** Where local ends of TLS connections lie. */

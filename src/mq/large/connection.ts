@@ -64,6 +64,8 @@ export class LargeConnection {
     this.#limit = Infinity;
     try {
       const model = await connect(endpoint.address, endpoint.open());
+      // Broken off in the very moment in which it was made.
+      if (this.#endpoint !== endpoint) throw new Error("the connection was closed");
       this.#model = model;
       // The end of the connection follows and tells the same; without a listener the error would be thrown.
       model.on("error", () => {});
