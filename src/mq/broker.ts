@@ -183,10 +183,10 @@ export class Broker {
     try {
       await within(this.#closeInOrder(), CLOSE_MS);
     } finally {
-      // Also when a stalled broker left the above waiting: no more attempts, and no socket stays behind.
-      this.#replies.terminate();
+      // Also when a stalled broker left the above waiting: no more attempts, and no socket or folder stays behind.
       void this.#recovering?.close();
       this.#endpoint.close();
+      await this.#replies.end();
       this.#state = { name: "down", sinceMs: this.#peers.clock.wall(), fault: "the service stops" };
     }
   }

@@ -49,8 +49,8 @@ const KNOWN: readonly (readonly [RegExp, Explanation])[] = [
   [
     /Expected ConnectionOpenOk; got <ConnectionClose/,
     () =>
-      "RabbitMQ refuses the virtual host: it does not exist, or the user has no permissions in it; check mq.vhost, " +
-      "rabbitmqctl add_vhost and rabbitmqctl set_permissions",
+      "RabbitMQ refuses the virtual host: it does not exist, the user has no permissions in it, or it allows no more " +
+      "connections; check mq.vhost, rabbitmqctl add_vhost, set_permissions and set_vhost_limits",
   ],
   [
     /^connect ECONNREFUSED|^Connection refused/,

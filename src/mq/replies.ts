@@ -1,5 +1,6 @@
 import type { Channel } from "amqplib";
 import { Buffer } from "node:buffer";
+import { within } from "../deadline.ts";
 import { Backlog } from "./backlog.ts";
 import type { EndpointSettings } from "./endpoint.ts";
 import { explainFault, messageSizeLimit } from "./faults.ts";
@@ -16,6 +17,8 @@ import type { MqStats } from "./stats.ts";
  * way on it is lost.
  */
 export const LARGE_BYTES = 128 * 1024;
+/** How long the thread for large answers may take to break its connection off, ms. */
+const END_MS = 200;
 
 /** The content of an answer whose list was written in parts. */
 export interface FramedList {
@@ -149,8 +152,10 @@ export class Replies {
     await this.#link?.close();
   }
 
-  /** Ends the thread for large answers, whatever it does. */
-  terminate(): void {
+  /** Ends the thread for large answers, whatever it does, with all that it has open. */
+  async end(): Promise<void> {
+    this.#link?.disconnect();
+    await within(this.close(), END_MS);
     this.#link?.terminate();
   }
 
@@ -215,8 +220,9 @@ export class Replies {
     else if (fate.name === "lost") stats.repliesLost[fate.loss]++;
     else if (fate.fault !== undefined) stats.repliesLost.refused++;
     if (fate.name !== "sent" && fate.fault !== undefined) onRefused(fate.fault);
-    if (fate.name === "tooLarge" && !this.#expired(reply)) {
-      this.send({ ...reply, content: reply.tooLarge(fate.limit) });
+    if (fate.name === "tooLarge") {
+      this.#limit = Math.min(this.#limit, fate.limit);
+      if (!this.#expired(reply)) this.send({ ...reply, content: reply.tooLarge(fate.limit) });
     }
     this.#idle();
   }

@@ -40,7 +40,11 @@ export class TlsTunnel {
   close(): void {
     this.#listener.close();
     for (const connection of this.#open) this.#end(connection);
-    Deno.removeSync(this.#folder, { recursive: true });
+    try {
+      Deno.removeSync(this.#folder, { recursive: true });
+    } catch {
+      // Somebody has tidied up already.
+    }
   }
 
   async #accept(tls: BrokerTls, target: () => TunnelTarget): Promise<void> {

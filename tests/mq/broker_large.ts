@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import type { BrokerSettings } from "../../src/mq/broker.ts";
 import { ModulePeer } from "../support/module_peer.ts";
 import type { RabbitServer } from "../support/rabbitmq.ts";
+import type { TlsFiles } from "../support/tls_files.ts";
 import { waitFor } from "../support/wait_for.ts";
 import { AGENT, type BrokerCases, declareQueue, INFO_CALL, waitForReady } from "./broker_bench.ts";
 import { Harness } from "./harness.ts";
@@ -118,15 +120,28 @@ export const LARGE: BrokerCases = {
     assert.equal((await peer.next(15_000)).json.mqbody.result.length, MANY);
   },
 
+  "the stop leaves nothing behind of a large answer that the broker does not take": async (rabbit, tls) => {
+    await using peer = await ModulePeer.connect(rabbit.url);
+    await declareQueue(peer.channel);
+    await peer.send(LIST_CALL, { replyTo: true });
+    await waitForReady(peer.channel, 1);
+    const before = tunnelFolders();
+    {
+      await using harness = await Harness.connect(rabbit, { settings: await overTls(rabbit, tls) });
+      beatAll(harness);
+      await rabbit.rabbitmqctl(["set_vm_memory_high_watermark", "0.0000001"]);
+      await harness.broker.start();
+      await waitFor(() => tunnelFolders().length === before.length + 2, {
+        timeoutMs: 10_000,
+        what: "the connection for large answers",
+      });
+    }
+    await rabbit.rabbitmqctl(["set_vm_memory_high_watermark", "0.4"]);
+    assert.deepEqual(tunnelFolders(), before);
+  },
+
   "a large answer goes over TLS with our certificate": async (rabbit, tls) => {
-    const settings = {
-      hosts: [{ host: rabbit.host, port: tls.port }],
-      tls: {
-        ca: await Deno.readTextFile(tls.authority),
-        cert: await Deno.readTextFile(tls.clientCertificate),
-        key: await Deno.readTextFile(tls.clientKey),
-      },
-    };
+    const settings = await overTls(rabbit, tls);
     const before = tunnelFolders();
     {
       await using harness = await (await Harness.start(rabbit, { settings })).up();
@@ -138,6 +153,18 @@ export const LARGE: BrokerCases = {
     assert.deepEqual(tunnelFolders(), before);
   },
 };
+
+/** How RabbitMQ is reached over TLS with a certificate of ours. */
+async function overTls(rabbit: RabbitServer, tls: TlsFiles): Promise<Partial<BrokerSettings>> {
+  return {
+    hosts: [{ host: rabbit.host, port: tls.port }],
+    tls: {
+      ca: await Deno.readTextFile(tls.authority),
+      cert: await Deno.readTextFile(tls.clientCertificate),
+      key: await Deno.readTextFile(tls.clientKey),
+    },
+  };
+}
 
 const ALL_NAMES = Array.from({ length: MANY }, (_, i) => `资产${i}`).sort();
 

@@ -44,6 +44,8 @@ export class ConfirmedChannel {
           if (error === null) resolve({ name: "sent" });
         });
       } catch (cause) {
+        // Closed before it was listened to.
+        this.#isClosed = true;
         resolve({ name: "lost", loss: "closed", fault: explainFault(cause) });
       }
     });

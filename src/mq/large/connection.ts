@@ -19,11 +19,15 @@ export class LargeConnection {
     return this.#limit;
   }
 
-  /** Sends an answer. Resolves when the broker has taken or refused it, or is gone. Never rejects. */
-  async publish(answer: LargeAnswer, content: Buffer): Promise<Fate> {
+  /**
+   * Sends an answer. Resolves when the broker has taken or refused it, or is gone. Never rejects.
+   * @param isLate whether nobody waits for it any more
+   */
+  async publish(answer: LargeAnswer, content: Buffer, isLate: () => boolean): Promise<Fate> {
     const { exchange, routingKey, correlationId, endpoint } = answer;
     try {
       const channel = await this.#ready(endpoint);
+      if (isLate()) return { name: "lost", loss: "expired" };
       const properties = replyProperties(correlationId);
       const fate = await channel.publish({ exchange, routingKey, content, properties });
       if (fate.name === "tooLarge") this.#limit = Math.min(this.#limit, fate.limit);
@@ -40,8 +44,11 @@ export class LargeConnection {
 
   /** Closes the connection in order. */
   async close(): Promise<void> {
+    const model = this.#model;
     try {
-      await this.#model?.close();
+      // amqplib waits for ever for a connection that ends while it is being closed.
+      const gone = new Promise<void>((resolve) => model?.on("close", () => resolve()));
+      if (model !== undefined) await Promise.race([model.close(), gone]);
     } catch {
       // It ended by itself first, which is what was wanted.
     }
@@ -52,10 +59,11 @@ export class LargeConnection {
   async #ready(settings: EndpointSettings): Promise<ConfirmedChannel> {
     const model = this.#model ?? await this.#connect(settings);
     await this.#blocked?.promise;
-    if (this.#channel === undefined || this.#channel.isClosed) {
-      this.#channel = new ConfirmedChannel(await model.createConfirmChannel());
-    }
-    return this.#channel;
+    if (this.#channel !== undefined && !this.#channel.isClosed) return this.#channel;
+    const channel = new ConfirmedChannel(await model.createConfirmChannel());
+    // Its connection may have ended before this was reached; then it is of no use to anybody later.
+    if (this.#model === model) this.#channel = channel;
+    return channel;
   }
 
   async #connect(settings: EndpointSettings): Promise<ChannelModel> {
@@ -64,11 +72,11 @@ export class LargeConnection {
     this.#limit = Infinity;
     try {
       const model = await connect(endpoint.address, endpoint.open());
+      // The end of the connection follows and tells the same; without a listener the error would be thrown.
+      model.on("error", () => {});
       // Broken off in the very moment in which it was made.
       if (this.#endpoint !== endpoint) throw new Error("the connection was closed");
       this.#model = model;
-      // The end of the connection follows and tells the same; without a listener the error would be thrown.
-      model.on("error", () => {});
       model.on("close", () => this.#left(endpoint));
       model.on("blocked", () => this.#blocked ??= Promise.withResolvers());
       model.on("unblocked", () => this.#unblock());
@@ -90,7 +98,7 @@ export class LargeConnection {
     this.#endpoint = undefined;
     this.#model = undefined;
     this.#channel = undefined;
-    endpoint.close();
     this.#unblock();
+    endpoint.close();
   }
 }

@@ -75,8 +75,9 @@ export class LargeOutbox {
 
   async #send({ answer, content, deadlineMs }: Waiting): Promise<Fate> {
     const { connection, now } = this.#options;
-    if (now() > deadlineMs) return { name: "lost", loss: "expired" };
+    const isLate = () => now() > deadlineMs;
+    if (isLate()) return { name: "lost", loss: "expired" };
     if (content.length > connection.limit) return { name: "tooLarge", limit: connection.limit };
-    return await connection.publish(answer, content);
+    return await connection.publish(answer, content, isLate);
   }
 }

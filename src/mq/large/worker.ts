@@ -27,6 +27,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
       outbox.clear();
       return connection.breakOff();
     case "close":
+      outbox.clear();
       return void connection.close().then(() => tell({ kind: "closed" }));
   }
 };

@@ -6,7 +6,12 @@ import { nowhere } from "../nowhere.ts";
 
 function bench() {
   const time = { now: 0 };
-  const broker = { limit: Infinity, published: [] as string[], settle: (_: Fate): void => assert.fail("nothing sent") };
+  const broker = {
+    limit: Infinity,
+    published: [] as string[],
+    isLate: () => false,
+    settle: (_: Fate): void => assert.fail("nothing sent"),
+  };
   const fates: [number, Fate][] = [];
   const outbox = new LargeOutbox({
     now: () => time.now,
@@ -14,7 +19,8 @@ function bench() {
       get limit() {
         return broker.limit;
       },
-      publish: (_answer: unknown, content: Buffer) => {
+      publish: (_answer: unknown, content: Buffer, isLate: () => boolean) => {
+        broker.isLate = isLate;
         broker.published.push(content.toString());
         return new Promise<Fate>((resolve) => broker.settle = resolve);
       },
@@ -64,6 +70,15 @@ Deno.test("LargeOutbox drops what waited beyond its caller's patience and sends 
   await turn();
   assert.deepEqual(broker.published, ["{a}", "{in time}"]);
   assert.deepEqual(fates, [[0, SENT], [1, { name: "lost", loss: "expired" }]]);
+});
+
+Deno.test("LargeOutbox tells who publishes until when it is worth it", () => {
+  const { time, broker, send } = bench();
+  send(0, "a");
+  time.now = 5_000;
+  assert.equal(broker.isLate(), false);
+  time.now = 5_001;
+  assert.equal(broker.isLate(), true);
 });
 
 Deno.test("LargeOutbox does not publish what the broker has said it will not take", async () => {
