@@ -42,8 +42,9 @@ export class TlsTunnel {
     for (const connection of this.#open) this.#end(connection);
     try {
       Deno.removeSync(this.#folder, { recursive: true });
-    } catch {
-      // Somebody has tidied up already.
+    } catch (cause) {
+      // Somebody may have tidied up already.
+      if (!(cause instanceof Deno.errors.NotFound)) throw cause;
     }
   }
 

@@ -1,3 +1,4 @@
+import { startThread } from "../thread.ts";
 import { StoreFault } from "./fault.ts";
 import type { Answer, Operation, Operations } from "./protocol.ts";
 
@@ -18,13 +19,10 @@ export class WorkerLink {
   /** @param onCrash called once when the worker ended by a fault of its own; after the questions to it were rejected */
   constructor(url: URL, onCrash: (fault: StoreFault) => void) {
     this.#onCrash = onCrash;
-    this.#worker = new Worker(url, { type: "module" });
-    this.#worker.onmessage = ({ data }: MessageEvent<Answer>) => this.#answered(data);
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      this.#crashed(event.message);
-    };
-    this.#worker.onmessageerror = () => this.#crashed("a message could not be read");
+    this.#worker = startThread<Answer>(url, {
+      told: (answer) => this.#answered(answer),
+      crashed: (fault) => this.#crashed(fault),
+    });
   }
 
   /** How many questions have no answer yet. */

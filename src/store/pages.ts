@@ -1,4 +1,4 @@
-import { type AddressKey, addressKey, canonicalAddress } from "../fleet/address.ts";
+import { addressKey, canonicalAddress } from "../fleet/address.ts";
 import { type InstalledApps, parseInstalledApps } from "../fleet/beat.ts";
 import type { RestoredRow } from "../fleet/stored.ts";
 import { Numbered } from "../numbered.ts";
@@ -11,8 +11,8 @@ import { type AgentColumns, UNTOLD } from "./rows.ts";
 export interface AgentPage {
   /** What IPv4 addresses are kept by, one a row. */
   readonly keys: Int32Array;
-  /** The other addresses: row, address and so on, the text of a JSON array. */
-  readonly others: string;
+  /** The other addresses, by row. */
+  readonly others: ReadonlyMap<number, string>;
   /** The text of a JSON array. */
   readonly asset: string;
   /** Those that no page before had: the text of a JSON array. */
@@ -24,8 +24,8 @@ export interface AgentPage {
   /** Three a row: last beat, since, and the state of {@link AgentColumns}. */
   readonly numbers: Float64Array;
   /**
-   * The rows in the order of their last beats, without those whose address is none, which would spoil every list. SQLite takes as long to sort
-   * them as to read them (measured).
+   * The rows in the order of their last beats, without those whose address is none, which would spoil every list.
+   * SQLite takes as long to sort them as to read them (measured).
    */
   readonly order: Uint32Array;
 }
@@ -56,7 +56,7 @@ export class PageWriter {
     }
     return {
       keys,
-      others: JSON.stringify(others),
+      others,
       asset: columns.asset,
       versions: JSON.stringify(this.#versions.takeNew()),
       apps: JSON.stringify(this.#apps.takeNew().map(read)),
@@ -68,15 +68,15 @@ export class PageWriter {
 }
 
 /** The keys of the addresses, where those that are no integers stand, and which rows have one at all. */
-function readAddresses(ips: readonly string[]): { keys: Int32Array; others: (number | string)[]; rows: number[] } {
+function readAddresses(ips: readonly string[]) {
   const keys = new Int32Array(ips.length);
-  const others: (number | string)[] = [];
+  const others = new Map<number, string>();
   const rows: number[] = [];
   for (let row = 0; row < ips.length; row++) {
     const key = addressKey(ips[row] ?? "");
     // A text that is an integer as key is a canonical IPv4 address.
     if (typeof key === "number") keys[row] = key;
-    else if (canonicalAddress(key) === key) others.push(row, key);
+    else if (canonicalAddress(key) === key) others.set(row, key);
     else continue;
     rows.push(row);
   }
@@ -112,13 +112,12 @@ export class PageReader {
     for (const [text, json, fault] of JSON.parse(apps) as ReadApps[]) {
       this.#apps.push({ text, installed: { json: json ?? text, fault } });
     }
-    const texts = otherAddresses(others);
     const assets: string[] = JSON.parse(asset);
     for (const row of order) {
       const known = this.#apps[places[row * 2 + 1] ?? 0] ?? NO_APPS;
       const state = numbers[row * 3 + 2] ?? 0;
       const agent = {
-        key: texts?.get(row) ?? keys[row] ?? 0,
+        key: others.get(row) ?? keys[row] ?? 0,
         asset: assets[row] ?? "",
         version: this.#versions[places[row * 2] ?? 0] ?? "",
         apps: known.text,
@@ -129,15 +128,6 @@ export class PageReader {
       this.#take(state === UNTOLD ? { ...agent, untold: true } : agent, known);
     }
   }
-}
-
-/** The addresses that are no integers, by row; undefined when there are none. */
-function otherAddresses(text: string): Map<number, AddressKey> | undefined {
-  const others: (number | string)[] = JSON.parse(text);
-  if (others.length === 0) return undefined;
-  const texts = new Map<number, AddressKey>();
-  for (let at = 0; at < others.length; at += 2) texts.set(Number(others[at]), String(others[at + 1]));
-  return texts;
 }
 
 const NO_APPS: KnownApps = { text: "", installed: { json: "{}", fault: undefined } };

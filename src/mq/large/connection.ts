@@ -1,6 +1,7 @@
 import { type ChannelModel, connect } from "amqplib";
 import type { Buffer } from "node:buffer";
 import { Endpoint, type EndpointSettings } from "../endpoint.ts";
+import { errorText } from "../../error_text.ts";
 import { replyProperties } from "../reply_properties.ts";
 import { ConfirmedChannel } from "./confirmed_channel.ts";
 import type { Fate, LargeAnswer } from "./protocol.ts";
@@ -33,7 +34,7 @@ export class LargeConnection {
       if (fate.name === "tooLarge") this.#limit = Math.min(this.#limit, fate.limit);
       return fate;
     } catch (cause) {
-      return { name: "lost", loss: "closed", fault: String(cause instanceof Error ? cause.message : cause) };
+      return { name: "lost", loss: "closed", fault: errorText(cause) };
     }
   }
 

@@ -1,3 +1,4 @@
+import { startThread } from "../../thread.ts";
 import type { Fate, FromWorker, LargeAnswer, ToWorker } from "./protocol.ts";
 
 /** What runs in the thread. */
@@ -51,13 +52,10 @@ export class LargeLink {
   /** @param onEnded called when the thread ended by a fault of its own; after the answers it had are told lost */
   constructor(onEnded: (fault: string) => void) {
     this.#onEnded = onEnded;
-    this.#worker = new Worker(SCRIPT, { type: "module", name: "large answers" });
-    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#told(data);
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      this.#crashed(event.message);
-    };
-    this.#worker.onmessageerror = () => this.#crashed("a message could not be read");
+    this.#worker = startThread<FromWorker>(SCRIPT, {
+      told: (message) => this.#told(message),
+      crashed: (fault) => this.#crashed(fault),
+    }, "large answers");
   }
 
   /** Begins a body. */

@@ -1,4 +1,5 @@
 import type { BeatOutcome } from "../../fleet/fleet.ts";
+import { startThread } from "../../thread.ts";
 import { type BeatBatch, sizeOf } from "./batch.ts";
 import type { FaultListener } from "./fault_relay.ts";
 import type { FromWorker, NumberedCatalog, ToWorker, WorkerStart } from "./protocol.ts";
@@ -39,13 +40,10 @@ export class WorkerLink {
   constructor(worker: number, script: URL, listener: WorkerListener) {
     this.#number = worker;
     this.#listener = listener;
-    this.#worker = new Worker(script, { type: "module", name: `beats ${worker}` });
-    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#told(data);
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      this.#crashed(event.message);
-    };
-    this.#worker.onmessageerror = () => this.#crashed("a message could not be read");
+    this.#worker = startThread<FromWorker>(script, {
+      told: (message) => this.#told(message),
+      crashed: (fault) => this.#crashed(fault),
+    }, `beats ${worker}`);
   }
 
   /**
