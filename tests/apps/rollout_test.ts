@@ -5,14 +5,7 @@ import { agentsOfApp, compareVersions, countUnseen, MAX_UNWANTED_PAIRS, rollout 
 import { addressKey } from "../../src/fleet/address.ts";
 import { Agent } from "../../src/fleet/agent.ts";
 import { parseInstalledApps } from "../../src/fleet/beat.ts";
-
-/** The end of a job. */
-function run<T>(job: Generator<void, T, void>): T {
-  for (;;) {
-    const step = job.next();
-    if (step.done) return step.value;
-  }
-}
+import { finished } from "../support/finished.ts";
 
 function agent(ip: string, apps: string): Agent {
   const made = new Agent(addressKey(ip));
@@ -21,7 +14,7 @@ function agent(ip: string, apps: string): Agent {
 }
 
 function catalog(entries: readonly { app: string; version: string; agents: readonly string[] }[]): Catalog {
-  return run(buildCatalog(entries, { kept: new Set(), previous: undefined }));
+  return finished(buildCatalog(entries, { kept: new Set(), previous: undefined }));
 }
 
 const names = fc.constantFrom("a", "b", "__proto__", "constructor", "1");
@@ -36,7 +29,7 @@ Deno.test("rollout counts what one would count by hand, whatever the names", () 
     const text = (pairs: [string, string][]) => `{${pairs.map(([app, v]) => `${JSON.stringify(app)}:"${v}"`).join()}}`;
     const agents = fleet.map(([ip, pairs]) => agent(ip, text(pairs)));
     const current = given === undefined ? undefined : catalog(given);
-    const counted = run(rollout(agents, current));
+    const counted = finished(rollout(agents, current));
     assert.equal(counted.agents, agents.length);
     assert.equal(counted.unlisted, 0);
     const figures = counted.apps.flatMap(({ app, versions }) => versions.map((each) => ({ app, ...each })));
@@ -53,7 +46,7 @@ Deno.test("rollout counts what one would count by hand, whatever the names", () 
     const installations = fleet.reduce((sum, [, pairs]) => sum + pairs.length, 0);
     assert.equal(figures.reduce((sum, { installed }) => sum + installed, 0), installations);
     for (const { app, versions } of counted.apps) {
-      const found = run(agentsOfApp(app, agents, current));
+      const found = finished(agentsOfApp(app, agents, current));
       assert.equal(
         found.filter((each) => each.wanted !== undefined).length,
         versions.reduce((n, v) => n + v.wanted, 0),
@@ -69,7 +62,7 @@ Deno.test("rollout counts what one would count by hand, whatever the names", () 
 Deno.test("rollout lists what is wanted and a limited number of what is not", () => {
   const many = Array.from({ length: MAX_UNWANTED_PAIRS }, (_, n) => `"x${n}":"1"`).join();
   const agents = [agent("10.0.0.1", `{${many}}`), agent("10.0.0.2", '{"y":"1","wanted":"2"}')];
-  const counted = run(rollout(agents, catalog([{ app: "wanted", version: "2", agents: ["10.0.0.2"] }])));
+  const counted = finished(rollout(agents, catalog([{ app: "wanted", version: "2", agents: ["10.0.0.2"] }])));
   assert.equal(counted.apps.length, MAX_UNWANTED_PAIRS + 1);
   assert.equal(counted.unlisted, 1, "y");
   assert.deepEqual(counted.apps.find(({ app }) => app === "wanted")?.versions, [
@@ -79,7 +72,7 @@ Deno.test("rollout lists what is wanted and a limited number of what is not", ()
 
 Deno.test("rollout counts an app map of any length", () => {
   const long = `{${Array.from({ length: 900 }, (_, n) => `"an-app-with-a-name-${n}":"1"`).join()}}`;
-  const { apps } = run(rollout([agent("10.0.0.1", long), agent("10.0.0.2", long)], undefined));
+  const { apps } = finished(rollout([agent("10.0.0.1", long), agent("10.0.0.2", long)], undefined));
   assert.equal(apps.length, 900);
   assert.deepEqual(apps[0]?.versions, [{ version: "1", wanted: 0, matching: 0, installed: 2, unwanted: 0 }]);
 });
@@ -87,9 +80,9 @@ Deno.test("rollout counts an app map of any length", () => {
 Deno.test("countUnseen counts the addresses that no agent has", () => {
   const agents = [agent("10.0.0.1", "{}"), agent("10.0.0.3", "{}")];
   const given = catalog([{ app: "a", version: "1", agents: ["10.0.0.1", "10.0.0.2", "10.0.0.4"] }]);
-  assert.equal(run(countUnseen(agents, given)), 2);
-  assert.equal(run(countUnseen(agents, undefined)), 0);
-  assert.equal(run(countUnseen(agents, catalogForAll({ a: "1" }))), 0);
+  assert.equal(finished(countUnseen(agents, given)), 2);
+  assert.equal(finished(countUnseen(agents, undefined)), 0);
+  assert.equal(finished(countUnseen(agents, catalogForAll({ a: "1" }))), 0);
 });
 
 Deno.test("compareVersions goes by the numbers in them, and tells all texts apart", () => {

@@ -3,13 +3,13 @@ import fc from "fast-check";
 import { AppSet } from "../../src/apps/app_set.ts";
 import { Catalog, catalogForAll } from "../../src/apps/catalog.ts";
 import { catalogDigest } from "../../src/cluster/catalog_digest.ts";
+import { finished } from "../support/finished.ts";
 
 type Apps = Readonly<Record<string, string>>;
 type Named = readonly (readonly [ip: string, apps: Apps])[];
 
 function digest(catalog: Catalog): string {
-  const job = catalogDigest(catalog);
-  for (let step = job.next();; step = job.next()) if (step.done) return step.value;
+  return finished(catalogDigest(catalog));
 }
 
 function catalog(named: Named, everywhere: Apps = {}): Catalog {

@@ -6,6 +6,7 @@ import { Fleet } from "../../src/fleet/fleet.ts";
 import { parseAgentQuery } from "../../src/fleet/query.ts";
 import { agentRow } from "../../src/fleet/row.ts";
 import { FakeClock } from "../support/fake_clock.ts";
+import { finished } from "../support/finished.ts";
 import { fleetOptions } from "../support/fleet_options.ts";
 
 const TIMEOUT_MS = 60_000;
@@ -29,15 +30,8 @@ function text({ kind, ip, details }: FleetEvent): string {
   return `${kind} ${ip}${details.first === true ? " first" : ""}`;
 }
 
-function drain<T>(job: Generator<void, T, void>): T {
-  for (;;) {
-    const step = job.next();
-    if (step.done) return step.value;
-  }
-}
-
 function listed(fleet: Fleet, parameters: Record<string, unknown>, clock: FakeClock): string[] {
-  return drain(fleet.list(parseAgentQuery(parameters), clock.now)).map((agent) => agent.ip);
+  return finished(fleet.list(parseAgentQuery(parameters), clock.now)).map((agent) => agent.ip);
 }
 
 Deno.test("Fleet marks an agent offline at its timeout and not before", () => {
@@ -167,7 +161,7 @@ Deno.test("Fleet sorts a list that is longer than one run", () => {
   for (let i = 0; i < 7_000; i++) {
     fleet.beat(beat(`10.1.${i >> 8}.${i & 255}`, { asset: `A${(i * 7919) % 7000}`.padStart(6, "0") }), clock.now);
   }
-  const assets = drain(fleet.list(parseAgentQuery({ sort: "asset" }), clock.now)).map((agent) => agent.asset);
+  const assets = finished(fleet.list(parseAgentQuery({ sort: "asset" }), clock.now)).map((agent) => agent.asset);
   assert.equal(assets.length, 7_000);
   assert.deepEqual(assets, [...assets].sort());
 });

@@ -3,8 +3,9 @@ import fc from "fast-check";
 import type { FleetEvent } from "../../src/fleet/events.ts";
 import { Fleet, type FleetOptions } from "../../src/fleet/fleet.ts";
 import { parseAgentQuery } from "../../src/fleet/query.ts";
-import { restoredAgents } from "../support/restored_agents.ts";
 import { FakeClock } from "../support/fake_clock.ts";
+import { finished } from "../support/finished.ts";
+import { restoredAgents } from "../support/restored_agents.ts";
 import { type ExpectedEvent, LivenessModel } from "./liveness_model.ts";
 
 /** More than twice what may leave within a second, so that a release takes several. */
@@ -199,7 +200,7 @@ class Comparison {
       `${ip} ${state} since ${since} seen ${seen} ${asset} ${flapping} ${silenced}`
     );
     const all = this.#fleet.list(parseAgentQuery({ state: "all" }), now);
-    const actual = drain(all).map((agent) => {
+    const actual = finished(all).map((agent) => {
       const { ip, state, sinceMs, lastSeenMs, asset } = agent;
       return `${ip} ${state} since ${sinceMs} seen ${lastSeenMs} ${asset} ${agent.flapping} ${agent.silenced}`;
     });
@@ -232,13 +233,6 @@ function asExpected({ kind, ip, atMs, awaySeconds, details }: FleetEvent): Expec
   const versions = kind === "versionChanged" ? `${details.from} to ${details.to}` : undefined;
   const silent = kind === "guardOn" ? `${details.silent} of ${details.agents}` : undefined;
   return { kind, ip, at: atMs, detail: String(named ?? versions ?? silent ?? `away ${awaySeconds}`) };
-}
-
-function drain<T>(job: Generator<void, T, void>): T {
-  for (;;) {
-    const step = job.next();
-    if (step.done) return step.value;
-  }
 }
 
 Deno.test("Fleet agrees with the naive model over beats, maintenance, stalls, clock steps, restarts and hands", () => {

@@ -1,17 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { compareKeys } from "../../src/fleet/address.ts";
-import { addressKey } from "../../src/fleet/address.ts";
+import { addressKey, compareKeys } from "../../src/fleet/address.ts";
 import { Agent } from "../../src/fleet/agent.ts";
 import { addressOrder, countUpTo, SORT_KEYS, sorted, sortedPart } from "../../src/fleet/order.ts";
-
-/** The end of a job. */
-function run<T>(job: Generator<void, T, void>): T {
-  for (;;) {
-    const step = job.next();
-    if (step.done) return step.value;
-  }
-}
+import { finished } from "../support/finished.ts";
 
 function agent(ip: string, { asset = "", seen = 0 } = {}): Agent {
   const made = new Agent(addressKey(ip));
@@ -51,8 +43,8 @@ Deno.test("countUpTo counts what stands before or at an address, whether an agen
 Deno.test("sortedPart gives the same rows as sorting all, wherever the part is", () => {
   const sorts = fc.record({ key: fc.constantFrom(...SORT_KEYS), descending: fc.boolean() });
   fc.assert(fc.property(fleets, sorts, fc.nat(70), fc.integer({ min: 1, max: 20 }), (agents, sort, first, count) => {
-    const part = run(sortedPart(agents, sort, { first, count }));
-    assert.deepEqual(part, run(sorted(agents, sort)).slice(first, first + count));
+    const part = finished(sortedPart(agents, sort, { first, count }));
+    assert.deepEqual(part, finished(sorted(agents, sort)).slice(first, first + count));
   }));
 });
 
@@ -63,9 +55,9 @@ Deno.test("sortedPart gives every row once over all pages of a fleet too large f
   for (const descending of [false, true]) {
     const all: Agent[] = [];
     for (let first = 0; first < agents.length; first += 500) {
-      all.push(...run(sortedPart(agents, { key: "since", descending }, { first, count: 500 })));
+      all.push(...finished(sortedPart(agents, { key: "since", descending }, { first, count: 500 })));
     }
-    assert.deepEqual(all, run(sorted(agents, { key: "since", descending })));
+    assert.deepEqual(all, finished(sorted(agents, { key: "since", descending })));
     const expected = agents.toSorted((a, b) =>
       (descending ? b.sinceMs - a.sinceMs : a.sinceMs - b.sinceMs) || compareKeys(a.key, b.key)
     );

@@ -4,6 +4,7 @@ import type { FleetEvent } from "../../src/fleet/events.ts";
 import { type BeatOutcome, Fleet, type FleetOptions } from "../../src/fleet/fleet.ts";
 import type { NewSilence, Silence, StoredSilence } from "../../src/fleet/silences.ts";
 import type { StoredAgent } from "../../src/fleet/stored.ts";
+import { finished } from "../support/finished.ts";
 import { restoredAgents } from "../support/restored_agents.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 
@@ -84,11 +85,7 @@ export class Scene {
 
   rows(): StoredAgent[] {
     const all = { states: new Set<AgentState>(["online", "suspect", "offline"]) };
-    const job = this.fleet.list(all, this.clock.now);
-    for (;;) {
-      const step = job.next();
-      if (step.done) return step.value.map((agent) => this.fleet.stored(agent));
-    }
+    return finished(this.fleet.list(all, this.clock.now)).map((agent) => this.fleet.stored(agent));
   }
 
   state(n: number): AgentState | undefined {

@@ -23,6 +23,16 @@ export async function declareQueue(channel: Channel): Promise<void> {
   await channel.bindQueue("heartbeat", "elves", "*.heartbeat");
 }
 
+/** The broker's authority, and a certificate of ours. */
+export async function readTls(tls: TlsFiles): Promise<{ ca: string; cert: string; key: string }> {
+  const [ca, cert, key] = await Promise.all([
+    Deno.readTextFile(tls.authority),
+    Deno.readTextFile(tls.clientCertificate),
+    Deno.readTextFile(tls.clientKey),
+  ]);
+  return { ca, cert, key };
+}
+
 /** Waits until so many messages wait in the module queue. */
 export async function waitForReady(channel: Channel, count: number): Promise<void> {
   await waitFor(async () => (await channel.checkQueue("heartbeat")).messageCount === count, {

@@ -4,7 +4,7 @@ import { ModulePeer } from "../support/module_peer.ts";
 import type { RabbitServer } from "../support/rabbitmq.ts";
 import type { TlsFiles } from "../support/tls_files.ts";
 import { waitFor } from "../support/wait_for.ts";
-import { AGENT, type BrokerCases, declareQueue, INFO_CALL, waitForReady } from "./broker_bench.ts";
+import { AGENT, type BrokerCases, declareQueue, INFO_CALL, readTls, waitForReady } from "./broker_bench.ts";
 import { Harness } from "./harness.ts";
 
 /** Of these a list is 500 kB long: large, and less than the broker's max_message_size. */
@@ -156,14 +156,7 @@ export const LARGE: BrokerCases = {
 
 /** How RabbitMQ is reached over TLS with a certificate of ours. */
 async function overTls(rabbit: RabbitServer, tls: TlsFiles): Promise<Partial<BrokerSettings>> {
-  return {
-    hosts: [{ host: rabbit.host, port: tls.port }],
-    tls: {
-      ca: await Deno.readTextFile(tls.authority),
-      cert: await Deno.readTextFile(tls.clientCertificate),
-      key: await Deno.readTextFile(tls.clientKey),
-    },
-  };
+  return { hosts: [{ host: rabbit.host, port: tls.port }], tls: await readTls(tls) };
 }
 
 const ALL_NAMES = Array.from({ length: MANY }, (_, i) => `资产${i}`).sort();

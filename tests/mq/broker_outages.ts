@@ -3,7 +3,7 @@ import { Supervisor } from "../../src/mq/supervisor.ts";
 import { ModulePeer } from "../support/module_peer.ts";
 import { TcpProxy } from "../support/tcp_proxy.ts";
 import { waitFor } from "../support/wait_for.ts";
-import { type BrokerCases, deadPort, declareQueue, INFO_CALL, waitForReady } from "./broker_bench.ts";
+import { type BrokerCases, deadPort, declareQueue, INFO_CALL, readTls, waitForReady } from "./broker_bench.ts";
 import { Harness } from "./harness.ts";
 
 /** What happens when RabbitMQ refuses, stalls or dies. */
@@ -82,9 +82,7 @@ export const OUTAGES: BrokerCases = {
 
   "TLS works with the broker's authority and a certificate for it, and not without either": async (rabbit, tls) => {
     const hosts = [{ host: rabbit.host, port: tls.port }];
-    const ca = await Deno.readTextFile(tls.authority);
-    const cert = await Deno.readTextFile(tls.clientCertificate);
-    const key = await Deno.readTextFile(tls.clientKey);
+    const { ca, cert, key } = await readTls(tls);
     {
       await using stranger = await Harness.start(rabbit, { settings: { hosts, tls: { cert, key } } });
       await stranger.logged(/no connection.*certificate/i);
@@ -102,8 +100,7 @@ export const OUTAGES: BrokerCases = {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     void endEach(listener);
     const hosts = [{ host: "127.0.0.1", port: listener.addr.port }];
-    const cert = await Deno.readTextFile(tls.clientCertificate);
-    const key = await Deno.readTextFile(tls.clientKey);
+    const { cert, key } = await readTls(tls);
     for (const settings of [{}, { cert, key }]) {
       await using harness = await Harness.start(rabbit, { settings: { hosts, tls: settings } });
       await harness.logged(/no connection.*ended during the TLS handshake.*mq.port/);
