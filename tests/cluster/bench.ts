@@ -114,14 +114,14 @@ export class Instance {
     return events.reverse();
   }
 
-  /** Does something over HTTP, as people do. */
-  async request(method: string, path: string, body?: unknown): Promise<Response> {
+  /** Does something over HTTP, as people do, and reads the answer to its end. */
+  async request(method: string, path: string, body?: unknown): Promise<{ status: number; text: string }> {
     const { hostname, port } = this.app.httpAddress ?? { hostname: "", port: 0 };
     const response = await fetch(`http://${hostname}:${port}/api/v1/${path}`, {
       method,
       ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
     });
-    return response;
+    return { status: response.status, text: await response.text() };
   }
 
   async metrics(): Promise<string> {
@@ -130,9 +130,9 @@ export class Instance {
   }
 
   async #get<T>(path: string): Promise<T> {
-    const response = await this.request("GET", path);
-    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
-    return await response.json();
+    const { status, text } = await this.request("GET", path);
+    if (status !== 200) throw new Error(`${path}: ${status} ${text}`);
+    return JSON.parse(text);
   }
 }
 

@@ -71,7 +71,7 @@ const CASES: Cases = {
     assert.equal((await c.request("DELETE", "agents/10.0.0.1")).status, 204);
     await bench.everywhere("one agent", async (instance) => (await instance.agents()).size === 1);
     const answer = await c.request("POST", "silences", { cidr: "10.0.0.0/8", for: "1h" });
-    const { id } = await answer.json();
+    const { id } = JSON.parse(answer.text);
     await bench.everywhere(
       "the silence",
       (instance) => instance.app.fleet.silences.list.some((silence) => silence.id === id),
@@ -192,7 +192,7 @@ const CASES: Cases = {
     await supervisor.cast([entry("2")]);
     await bench.everywhere("the new one", runs("2"), 2_000);
     const former = await waitFor(async () => {
-      const { catalogs } = await (await b.request("GET", "catalogs")).json();
+      const { catalogs } = JSON.parse((await b.request("GET", "catalogs")).text);
       return catalogs.find(({ current }: { current: boolean }) => !current);
     }, { timeoutMs: 3_000, what: "the history" });
     assert.equal((await b.request("POST", `catalogs/${former.id}/rollback`)).status, 200);

@@ -1,6 +1,7 @@
 /**
  * What agents are told while catalogs come, are doubted, held, remembered and forgotten (DESIGN.md section 4). The
- * agents beat all the time; the assertion is on everything that they were told.
+ * agents beat all the time; the assertion is on everything that they were told. A word that all of them are to hear must
+ * stand until they have beaten on: one of them may beat later than the others.
  */
 import assert from "node:assert/strict";
 import { startRabbit } from "../support/rabbitmq.ts";
@@ -43,6 +44,7 @@ async function emptyingCatalogs(open: Open): Promise<void> {
   await scene.beatsOn();
   await supervisor.come();
   await first.isTold(V1);
+  await scene.beatsOn();
 
   // Supervisor contradicts: its word counts.
   supervisor.word = all("2");
@@ -110,6 +112,7 @@ async function badEntries(open: Open): Promise<void> {
   const { supervisor, first, last } = scene;
   await scene.start();
   await first.isTold(V1);
+  await scene.beatsOn();
   await supervisor.cast();
   await scene.logged(/WRN catalog: refused whole/, 1);
   await supervisor.cast([
@@ -175,6 +178,7 @@ async function oldCasts(open: Open): Promise<void> {
   const { supervisor, first, last } = scene;
   await scene.start();
   await first.isTold(V1);
+  await scene.beatsOn();
   await scene.end();
   for (const version of ["0.7", "0.8", "0.9"]) await supervisor.cast(all(version));
   await supervisor.cast(EMPTYING);
@@ -218,6 +222,7 @@ async function twoSources(open: Open): Promise<void> {
   const { supervisor, first, unnamed } = scene;
   await scene.start();
   await first.isTold(V1);
+  await scene.beatsOn();
   await scene.end();
   const begun = first.told.indexOf(V1);
 

@@ -275,10 +275,12 @@ export class ClusterScene implements AsyncDisposable {
           // It was stopped in this moment.
           return;
         }
+        // The list is younger than its question.
+        const listedMs = performance.now();
         for (const ip of offline.keys()) {
           const agent = byIp.get(ip);
           if (agent === undefined) continue;
-          const silentMs = askedMs - agent.answeredMs;
+          const silentMs = listedMs - agent.answeredMs;
           const { isAlive, backMs = Infinity } = agent;
           // What comes back while an instance is away, that reads later.
           const isMissed = backMs > member.endedMs - LATE_MS;
