@@ -1,3 +1,5 @@
+import type { AddressKey } from "../fleet/address.ts";
+import { AddressMap } from "../fleet/address_map.ts";
 import { AppSet, type AppVersion, REPLY_MEMORY_BYTES } from "./app_set.ts";
 
 /** How many apps of agents are handled between two places where the work may be interrupted. */
@@ -13,7 +15,7 @@ export class AppSets {
   readonly #pairs: AppVersion[] = [];
   readonly #numbers = new Map<string, number>();
   /** Address to numbers of pairs, in the order in which they came. */
-  readonly #byIp = new Map<string, number[]>();
+  readonly #byAddress = new AddressMap<number[]>();
 
   /** The number by which a version of an app is given to agents. */
   number(app: string, version: string): number {
@@ -27,33 +29,33 @@ export class AppSets {
   }
 
   /** Gives an agent a version of an app, in the place of another version of it. */
-  give(ip: string, number: number): void {
-    const numbers = this.#byIp.get(ip);
-    if (numbers === undefined) this.#byIp.set(ip, [number]);
+  give(address: AddressKey, number: number): void {
+    const numbers = this.#byAddress.get(address);
+    if (numbers === undefined) this.#byAddress.set(address, [number]);
     else numbers.push(number);
   }
 
   /** Address to set, and the set of all other agents. A long job; to be done once. */
-  *finish(): Generator<void, { byIp: Map<string, AppSet>; nothing: AppSet }, void> {
+  *finish(): Generator<void, { byAddress: AddressMap<AppSet>; nothing: AppSet }, void> {
     const memory = { bytesLeft: REPLY_MEMORY_BYTES };
     const order = yield* this.#inOrder();
-    const byIp = new Map<string, AppSet>();
+    const byAddress = new AddressMap<AppSet>();
     const shared = new Map<string, AppSet>();
     let handled = 0;
-    for (const [ip, numbers] of this.#byIp) {
+    for (const [address, numbers] of this.#byAddress) {
       const places = order.places(numbers);
       const key = places.length <= MAX_SHARED_APPS ? places.join() : undefined;
       const known = key === undefined ? undefined : shared.get(key);
       const set = known ?? new AppSet(places.map((place) => order.pairs[place]!), memory);
       if (key !== undefined && known === undefined) shared.set(key, set);
-      byIp.set(ip, set);
-      this.#byIp.delete(ip);
+      byAddress.set(address, set);
+      this.#byAddress.delete(address);
       handled += numbers.length;
       if (handled < APPS_PER_STEP) continue;
       handled = 0;
       yield;
     }
-    return { byIp, nothing: new AppSet([], memory) };
+    return { byAddress, nothing: new AppSet([], memory) };
   }
 
   *#inOrder(): Generator<void, PairOrder, void> {

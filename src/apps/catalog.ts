@@ -1,3 +1,5 @@
+import { type AddressKey, addressKey, keyAddress } from "../fleet/address.ts";
+import { AddressMap, type ReadonlyAddressMap } from "../fleet/address_map.ts";
 import { AppSet, type AppVersion, REPLY_MEMORY_BYTES } from "./app_set.ts";
 import { AppSets } from "./app_sets.ts";
 import type { AppEntry, UnreadApp } from "./entries.ts";
@@ -7,8 +9,9 @@ const ADDRESSES_PER_STEP = 256;
 
 /** What may run where. A catalog never changes; a new one takes its place as a whole. */
 export class Catalog {
-  readonly #everywhere: AppSet;
-  readonly #byIp: ReadonlyMap<string, AppSet>;
+  /** What an agent may run that has no set of its own. */
+  readonly everywhere: AppSet;
+  readonly #byAddress: ReadonlyAddressMap<AppSet>;
   /** The names of all apps that some agent may run. */
   readonly apps: ReadonlySet<string>;
   /**
@@ -16,42 +19,41 @@ export class Catalog {
    * be read, and there is no former catalog that says what they had. To be answered without that app they would remove
    * it; to an exception they do nothing (PROTOCOL.md section 1).
    */
-  readonly unknown: ReadonlyMap<string, string>;
+  readonly unknown: ReadonlyAddressMap<string>;
 
   /**
-   * @param everywhere what an agent may run that has no set of its own
-   * @param byIp canonical address to set
+   * @param byAddress the sets of agents that have one of their own
    * @param names `apps`: the names of all apps in these sets; `unknown`: agents that may not be answered from them
    */
   constructor(
     everywhere: AppSet,
-    byIp: ReadonlyMap<string, AppSet>,
-    names: { apps: ReadonlySet<string>; unknown?: ReadonlyMap<string, string> },
+    byAddress: ReadonlyAddressMap<AppSet>,
+    names: { apps: ReadonlySet<string>; unknown?: ReadonlyAddressMap<string> },
   ) {
-    this.#everywhere = everywhere;
-    this.#byIp = byIp;
+    this.everywhere = everywhere;
+    this.#byAddress = byAddress;
     this.apps = names.apps;
-    this.unknown = names.unknown ?? new Map();
+    this.unknown = names.unknown ?? new AddressMap();
   }
 
-  /** What the agent at a canonical address may run. */
-  for(ip: string): AppSet {
-    return this.#byIp.get(ip) ?? this.#everywhere;
+  /** What the agent at an address may run. */
+  for(address: AddressKey): AppSet {
+    return this.#byAddress.get(address) ?? this.everywhere;
   }
 
   /** Whether an agent has a set of its own. */
-  names(ip: string): boolean {
-    return this.#byIp.has(ip);
+  names(address: AddressKey): boolean {
+    return this.#byAddress.has(address);
   }
 
   /** How many agents are named in it. */
   get agents(): number {
-    return this.#byIp.size;
+    return this.#byAddress.size;
   }
 
   /** Every address that is named, with its set. */
-  entries(): IterableIterator<[string, AppSet]> {
-    return this.#byIp.entries();
+  entries(): Iterable<[AddressKey, AppSet]> {
+    return this.#byAddress;
   }
 }
 
@@ -61,7 +63,7 @@ export function catalogForAll(apps: Readonly<Record<string, string>>): Catalog {
     a.app < b.app ? -1 : 1
   );
   const set = new AppSet(sorted, { bytesLeft: REPLY_MEMORY_BYTES });
-  return new Catalog(set, new Map(), { apps: new Set(Object.keys(apps)) });
+  return new Catalog(set, new AddressMap(), { apps: new Set(Object.keys(apps)) });
 }
 
 /**
@@ -83,10 +85,10 @@ export function* buildCatalog(
   const sets = new AppSets();
   const names = new Set<string>();
   if (previous !== undefined && kept.size > 0) {
-    for (const [ip, set] of previous.entries()) {
+    for (const [address, set] of previous.entries()) {
       for (const { app, version } of set.sorted) {
         if (!kept.has(app)) continue;
-        sets.give(ip, sets.number(app, version));
+        sets.give(address, sets.number(app, version));
         names.add(app);
       }
       if (step.isOver(1 + set.apps.size)) yield;
@@ -96,33 +98,34 @@ export function* buildCatalog(
     if (agents.length > 0) names.add(app);
     const number = sets.number(app, version);
     for (const ip of agents) {
-      sets.give(ip, number);
+      sets.give(addressKey(ip), number);
       if (step.isOver(1)) yield;
     }
   }
-  const { byIp, nothing } = yield* sets.finish();
-  const unknown = new Map<string, string>();
+  const { byAddress, nothing } = yield* sets.finish();
+  const unknown = new AddressMap<string>();
   for (const { app, agents } of unread) {
     for (const ip of agents) {
-      const isNew = previous === undefined || previous.unknown.has(ip);
-      if (isNew && !byIp.get(ip)?.apps.has(app)) unknown.set(ip, app);
+      const address = addressKey(ip);
+      const isNew = previous === undefined || previous.unknown.has(address);
+      if (isNew && !byAddress.get(address)?.apps.has(app)) unknown.set(address, app);
       if (step.isOver(1)) yield;
     }
   }
-  return new Catalog(nothing, byIp, { apps: names, unknown });
+  return new Catalog(nothing, byAddress, { apps: names, unknown });
 }
 
 /** Whether two catalogs give every agent the same. A long job. */
 export function* sameCatalog(a: Catalog, b: Catalog): Generator<void, boolean, void> {
   if (a.agents !== b.agents || a.unknown.size !== b.unknown.size) return false;
   const step = new Step();
-  for (const [ip, app] of a.unknown) {
-    if (b.unknown.get(ip) !== app) return false;
+  for (const [address, app] of a.unknown) {
+    if (b.unknown.get(address) !== app) return false;
     if (step.isOver(1)) yield;
   }
   const comparison = new Comparison();
-  for (const [ip, set] of a.entries()) {
-    if (!comparison.isSame(set, b.for(ip))) return false;
+  for (const [address, set] of a.entries()) {
+    if (!comparison.isSame(set, b.for(address))) return false;
     if (step.isOver(comparison.cost)) yield;
   }
   return true;
@@ -165,10 +168,10 @@ export function* emptiedBy(
   let handled = 0;
   let having = 0;
   let emptied = 0;
-  for (const [ip, set] of current.entries()) {
+  for (const [address, set] of current.entries()) {
     if (set.apps.size > 0) {
       having++;
-      if (next.for(ip).apps.size === 0) emptied++;
+      if (next.for(address).apps.size === 0) emptied++;
     }
     if (++handled % ADDRESSES_PER_STEP === 0) yield;
   }
@@ -182,18 +185,18 @@ export function* emptiedBy(
 export function* catalogBody(catalog: Catalog): Generator<void, string, void> {
   const entries = new Map<AppVersion, string[]>();
   const step = new Step();
-  for (const [ip, { sorted }] of catalog.entries()) {
+  for (const [address, { sorted }] of catalog.entries()) {
     for (const pair of sorted) {
       const agents = entries.get(pair);
-      if (agents === undefined) entries.set(pair, [ip]);
-      else agents.push(ip);
+      if (agents === undefined) entries.set(pair, [keyAddress(address)]);
+      else agents.push(keyAddress(address));
     }
     if (step.isOver(1 + sorted.length)) yield;
   }
   const unread = new Map<string, string[]>();
-  for (const [ip, app] of catalog.unknown) {
+  for (const [address, app] of catalog.unknown) {
     const agents = unread.get(app) ?? [];
-    agents.push(ip);
+    agents.push(keyAddress(address));
     unread.set(app, agents);
     if (step.isOver(1)) yield;
   }
@@ -215,12 +218,12 @@ export function* changedAgents(before: Catalog, after: Catalog): Generator<void,
   let changed = 0;
   const step = new Step();
   const comparison = new Comparison();
-  for (const [ip, set] of after.entries()) {
-    if (!comparison.isSame(set, before.for(ip))) changed++;
+  for (const [address, set] of after.entries()) {
+    if (!comparison.isSame(set, before.for(address))) changed++;
     if (step.isOver(comparison.cost)) yield;
   }
-  for (const [ip, set] of before.entries()) {
-    if (!after.names(ip) && set.apps.size > 0) changed++;
+  for (const [address, set] of before.entries()) {
+    if (!after.names(address) && set.apps.size > 0) changed++;
     if (step.isOver(1)) yield;
   }
   return changed;

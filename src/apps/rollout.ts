@@ -66,8 +66,8 @@ export function compareVersions(a: string, b: string): number {
 }
 
 /** What an agent may run; undefined when that is not known, because there is no catalog or it could not be read. */
-export function wantedOf(ip: string, catalog: Catalog | undefined): AppSet | undefined {
-  return catalog === undefined || catalog.unknown.has(ip) ? undefined : catalog.for(ip);
+export function wantedOf({ key }: Agent, catalog: Catalog | undefined): AppSet | undefined {
+  return catalog === undefined || catalog.unknown.has(key) ? undefined : catalog.for(key);
 }
 
 /**
@@ -102,8 +102,9 @@ function* alike(
 ): Generator<void, Kind[], void> {
   const bySet = new Map<AppSet | undefined, Map<string, number>>();
   const kinds: Kind[] = [];
-  for (const [i, { ip, appsJson }] of agents.entries()) {
-    const wanted = wantedOf(ip, catalog);
+  for (const [i, agent] of agents.entries()) {
+    const wanted = wantedOf(agent, catalog);
+    const { appsJson } = agent;
     if (appsJson.length > MAX_SHARED_LENGTH) kinds.push({ wanted, appsJson, count: 1 });
     else {
       const known = bySet.get(wanted) ?? new Map<string, number>();
@@ -197,7 +198,7 @@ export function* agentsOfApp(
   const found: AppOnAgent[] = [];
   const name = JSON.stringify(app);
   for (const [i, agent] of agents.entries()) {
-    const set = wantedOf(agent.ip, catalog);
+    const set = wantedOf(agent, catalog);
     const wanted = set?.apps.get(app);
     // Most are told apart without parsing: the name does not even occur in the text.
     const installed = agent.appsJson.includes(name) ? installedApps(agent.appsJson).get(app) : undefined;
@@ -215,8 +216,8 @@ export function* countUnseen(
 ): Generator<void, number, void> {
   if (catalog === undefined) return 0;
   let seen = 0;
-  for (const [i, { ip }] of agents.entries()) {
-    if (catalog.names(ip)) seen++;
+  for (const [i, { key }] of agents.entries()) {
+    if (catalog.names(key)) seen++;
     if (i % AGENTS_PER_STEP === AGENTS_PER_STEP - 1) yield;
   }
   return catalog.agents - seen;

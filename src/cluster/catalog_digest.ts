@@ -1,5 +1,6 @@
 import type { AppSet } from "../apps/app_set.ts";
 import type { Catalog } from "../apps/catalog.ts";
+import { keyAddress } from "../fleet/address.ts";
 
 /** How many agents, and apps of sets, are looked at between two places where the job may be interrupted. */
 const LOOKS_PER_STEP = 256;
@@ -21,14 +22,13 @@ export function* catalogDigest(catalog: Catalog): Generator<void, string, void> 
     }
     return text;
   };
-  // No address is empty, so this is what an agent may run that has no set of its own.
-  const everywhere = textOf(catalog.for(""));
+  const everywhere = textOf(catalog.everywhere);
   let first = hash(everywhere, FIRST);
   let second = hash(everywhere, SECOND);
-  for (const [ip, set] of catalog.entries()) {
+  for (const [address, set] of catalog.entries()) {
     const text = textOf(set);
     if (text !== everywhere) {
-      const line = `${ip} ${text}`;
+      const line = `${keyAddress(address)} ${text}`;
       // Added up, because the order is none of the catalog's.
       first = (first + hash(line, FIRST)) >>> 0;
       second = (second + hash(line, SECOND)) >>> 0;

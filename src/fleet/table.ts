@@ -1,4 +1,5 @@
-import { type AddressKey, addressKey } from "./address.ts";
+import { addressKey } from "./address.ts";
+import { AddressMap } from "./address_map.ts";
 import type { Agent } from "./agent.ts";
 import { addressOrder, sorted } from "./order.ts";
 import { type AgentQuery, matcher, select } from "./query.ts";
@@ -6,20 +7,9 @@ import { type AgentQuery, matcher, select } from "./query.ts";
 /** How many rows are looked at between two places where a long job may be interrupted. */
 const ROWS_PER_STEP = 512;
 
-const [FACTOR = 1, MASK = 0] = crypto.getRandomValues(new Int32Array(2));
-
-/**
- * Where a row stands in the map, in no way that can be foretold. V8 has a secret when it hashes texts, but none for integers:
- * with addresses that are chosen for it, forged agents would all meet in one place, where each is looked for one by one.
- */
-function placeOf(key: AddressKey): AddressKey {
-  return typeof key === "string" ? key : Math.imul(key, FACTOR | 1) ^ MASK;
-}
-
 /** The rows of a fleet and its indexes: by address, by asset, and in the order of addresses. */
 export class AgentTable {
-  /** By {@link placeOf} the key. */
-  readonly #byAddress = new Map<AddressKey, Agent>();
+  readonly #byAddress = new AddressMap<Agent>();
   readonly #byAsset = new Map<string, Agent | Set<Agent>>();
   #inOrder: Agent[] | undefined;
 
@@ -29,7 +19,7 @@ export class AgentTable {
 
   /** The row of a canonical address. */
   get(ip: string): Agent | undefined {
-    return this.#byAddress.get(placeOf(addressKey(ip)));
+    return this.#byAddress.get(addressKey(ip));
   }
 
   /** Every row, in no useful order. */
@@ -38,13 +28,13 @@ export class AgentTable {
   }
 
   add(agent: Agent): void {
-    this.#byAddress.set(placeOf(agent.key), agent);
+    this.#byAddress.set(agent.key, agent);
     this.#indexAsset(agent);
     this.#inOrder = undefined;
   }
 
   delete(agent: Agent): void {
-    this.#byAddress.delete(placeOf(agent.key));
+    this.#byAddress.delete(agent.key);
     this.#unindexAsset(agent);
     this.#inOrder = undefined;
   }

@@ -1,4 +1,4 @@
-import { addressKey, canonicalAddress } from "../fleet/address.ts";
+import { type AddressKey, addressKey, canonicalAddress } from "../fleet/address.ts";
 import { type InstalledApps, parseInstalledApps } from "../fleet/beat.ts";
 import type { RestoredRow } from "../fleet/stored.ts";
 import { Numbered } from "../numbered.ts";
@@ -12,7 +12,7 @@ export interface AgentPage {
   /** What IPv4 addresses are kept by, one a row. */
   readonly keys: Int32Array;
   /** The other addresses, by row. */
-  readonly others: ReadonlyMap<number, string>;
+  readonly others: ReadonlyMap<number, AddressKey>;
   /** The text of a JSON array. */
   readonly asset: string;
   /** Those that no page before had: the text of a JSON array. */
@@ -70,7 +70,7 @@ export class PageWriter {
 /** The keys of the addresses, where those that are no integers stand, and which rows have one at all. */
 function readAddresses(ips: readonly string[]) {
   const keys = new Int32Array(ips.length);
-  const others = new Map<number, string>();
+  const others = new Map<number, AddressKey>();
   const rows: number[] = [];
   for (let row = 0; row < ips.length; row++) {
     const key = addressKey(ips[row] ?? "");

@@ -1,5 +1,6 @@
 import type { Catalog } from "../apps/catalog.ts";
 import { type Clock, instant } from "../clock.ts";
+import { addressKey } from "../fleet/address.ts";
 import type { Fleet } from "../fleet/fleet.ts";
 import { appsUnknown, checkTaken, noCatalog, readBeat } from "./refusals.ts";
 import type { AgentInfo, BeatService } from "./service.ts";
@@ -30,7 +31,8 @@ export class HeartbeatService implements BeatService {
     const beat = readBeat(info);
     checkTaken(fleet.beat(beat, instant(clock), peer), beat, peer);
     if (catalog.current === undefined) throw noCatalog();
-    if (catalog.current.unknown.has(beat.ip)) throw appsUnknown();
-    return catalog.current.for(beat.ip).reply;
+    const address = addressKey(beat.ip);
+    if (catalog.current.unknown.has(address)) throw appsUnknown();
+    return catalog.current.for(address).reply;
   }
 }

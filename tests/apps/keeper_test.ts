@@ -4,6 +4,7 @@ import { SupervisorCatalog } from "../../src/apps/keeper.ts";
 import { LocalCatalog } from "../../src/apps/local_catalog.ts";
 import type { OfferOutcome } from "../../src/apps/offer.ts";
 import { systemClock } from "../../src/clock.ts";
+import { addressKey } from "../../src/fleet/address.ts";
 import { Slices } from "../../src/slices.ts";
 import { MemoryLog } from "../support/memory_log.ts";
 
@@ -42,9 +43,9 @@ class Bench implements Disposable {
 
   told(ip: string): unknown {
     const catalog = this.keeper.current;
-    return catalog === undefined || catalog.unknown.has(ip)
+    return catalog === undefined || catalog.unknown.has(addressKey(ip))
       ? "exception"
-      : JSON.parse(new TextDecoder().decode(catalog.for(ip).reply)).data;
+      : JSON.parse(new TextDecoder().decode(catalog.for(addressKey(ip)).reply)).data;
   }
 
   [Symbol.dispose](): void {
@@ -151,11 +152,11 @@ Deno.test("SupervisorCatalog takes addresses in any spelling and names such as _
     entry("constructor", "2", "10.0.0.1"),
   ]);
   assert.equal(
-    new TextDecoder().decode(bench.keeper.current?.for("10.0.0.1").reply),
+    new TextDecoder().decode(bench.keeper.current?.for(addressKey("10.0.0.1")).reply),
     '{"data":{"__proto__":"1","constructor":"2"}}',
   );
-  assert.equal(bench.keeper.current?.for("10.0.0.2").apps.size, 1);
-  assert.equal(bench.keeper.current?.for("fd00::1").apps.size, 1);
+  assert.equal(bench.keeper.current?.for(addressKey("10.0.0.2")).apps.size, 1);
+  assert.equal(bench.keeper.current?.for(addressKey("fd00::1")).apps.size, 1);
 });
 
 Deno.test("SupervisorCatalog changes nothing for a body without a list", async () => {
@@ -287,7 +288,11 @@ Deno.test("SupervisorCatalog takes 50,000 agents with ten apps each", async () =
   assert.deepEqual(outcome, { result: "applied", apps: 10, agents: 50_000, refused: [] });
   assert.equal(Object.keys(bench.told("10.0.195.79") as object).length, 10);
   const catalog = bench.keeper.current;
-  assert.equal(catalog?.for("10.0.0.0"), catalog?.for("10.0.195.79"), "agents that may run the same share one set");
+  assert.equal(
+    catalog?.for(addressKey("10.0.0.0")),
+    catalog?.for(addressKey("10.0.195.79")),
+    "agents that may run the same share one set",
+  );
 });
 
 Deno.test("SupervisorCatalog tells agents what a plain map would, whatever the list", async () => {
@@ -316,7 +321,7 @@ Deno.test("SupervisorCatalog tells agents what a plain map would, whatever the l
         for (const agent of agentList) expected.set(agent, (expected.get(agent) ?? new Map()).set(app, version));
       }
       for (let n = 1; n <= 5; n++) {
-        const apps = bench.keeper.current?.for(`10.0.0.${n}`).apps;
+        const apps = bench.keeper.current?.for(addressKey(`10.0.0.${n}`)).apps;
         assert.deepEqual(new Map([...apps ?? []].sort()), new Map([...expected.get(`10.0.0.${n}`) ?? []].sort()));
       }
     }),
@@ -359,7 +364,7 @@ Deno.test("SupervisorCatalog writes a few lines however often it is offered what
 
 Deno.test("LocalCatalog tells every agent the same and takes nothing in", async () => {
   const catalog = new LocalCatalog({ app1: "1.0.1", app2: "1.0.2" });
-  const told = (ip: string) => new TextDecoder().decode(catalog.current.for(ip).reply);
+  const told = (ip: string) => new TextDecoder().decode(catalog.current.for(addressKey(ip)).reply);
   assert.equal(told("10.0.0.1"), '{"data":{"app1":"1.0.1","app2":"1.0.2"}}');
   assert.equal(told("fd00::1"), told("10.0.0.1"));
   assert.equal((await catalog.offer()).result, "rejected");

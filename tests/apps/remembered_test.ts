@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type RememberedCatalog, SupervisorCatalog } from "../../src/apps/keeper.ts";
+import { addressKey } from "../../src/fleet/address.ts";
 import { Slices } from "../../src/slices.ts";
 import { FakeClock } from "../support/fake_clock.ts";
 import { MemoryLog } from "../support/memory_log.ts";
@@ -26,7 +27,7 @@ class Bench implements Disposable {
 
   reply(ip: string): string | undefined {
     const catalog = this.keeper.current;
-    return catalog === undefined ? undefined : new TextDecoder().decode(catalog.for(ip).reply);
+    return catalog === undefined ? undefined : new TextDecoder().decode(catalog.for(addressKey(ip)).reply);
   }
 
   [Symbol.dispose](): void {

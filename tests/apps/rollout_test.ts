@@ -34,7 +34,7 @@ Deno.test("rollout counts what one would count by hand, whatever the names", () 
     assert.equal(counted.unlisted, 0);
     const figures = counted.apps.flatMap(({ app, versions }) => versions.map((each) => ({ app, ...each })));
     for (const { app, version, ...numbers } of figures) {
-      const wants = (ip: string) => current?.for(ip).apps.get(app) === version;
+      const wants = (ip: string) => current?.for(addressKey(ip)).apps.get(app) === version;
       const has = (pairs: [string, string][]) => pairs.some(([name, v]) => name === app && v === version);
       assert.deepEqual(numbers, {
         wanted: fleet.filter(([ip]) => wants(ip)).length,

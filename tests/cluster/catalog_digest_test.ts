@@ -3,6 +3,8 @@ import fc from "fast-check";
 import { AppSet } from "../../src/apps/app_set.ts";
 import { Catalog, catalogForAll } from "../../src/apps/catalog.ts";
 import { catalogDigest } from "../../src/cluster/catalog_digest.ts";
+import { addressKey } from "../../src/fleet/address.ts";
+import { AddressMap } from "../../src/fleet/address_map.ts";
 import { finished } from "../support/finished.ts";
 
 type Apps = Readonly<Record<string, string>>;
@@ -18,7 +20,9 @@ function catalog(named: Named, everywhere: Apps = {}): Catalog {
     const sorted = Object.entries(apps).map(([app, version]) => ({ app, version }));
     return new AppSet(sorted.sort((a, b) => a.app < b.app ? -1 : 1), memory);
   };
-  return new Catalog(set(everywhere), new Map(named.map(([ip, apps]) => [ip, set(apps)])), { apps: new Set() });
+  const byAddress = new AddressMap<AppSet>();
+  for (const [ip, apps] of named) byAddress.set(addressKey(ip), set(apps));
+  return new Catalog(set(everywhere), byAddress, { apps: new Set() });
 }
 
 Deno.test("catalogDigest is the same for what gives every agent the same", () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { addressKey } from "../../src/fleet/address.ts";
 import { EventConsumer } from "../e2e/event_consumer.ts";
 import { ModulePeer } from "../support/module_peer.ts";
 import { type RabbitServer, startRabbit } from "../support/rabbitmq.ts";
@@ -186,7 +187,7 @@ const CASES: Cases = {
     await using bench = await ClusterBench.start(rabbit, [{ config }, { config }, { config }]);
     const [a, b] = bench.instances as [Instance, Instance];
     const runs = (version: string) => ({ app }: Instance) =>
-      app.catalog.current?.for("10.0.0.1").apps.get("app1") === version;
+      app.catalog.current?.for(addressKey("10.0.0.1")).apps.get("app1") === version;
     await bench.everywhere("supervisor's catalog", runs("1"));
     supervisor.word = [entry("2")];
     await supervisor.cast([entry("2")]);

@@ -78,7 +78,7 @@ Deno.test("compareKeys orders IPv4 by value and IPv6 behind, by text", () => {
   ];
   const keys = ordered.map(addressKey);
   assert.deepEqual(keys.toReversed().sort(compareKeys).map(keyAddress), ordered);
-  assert.equal(compareKeys("fd00::1", "fd00::1"), 0);
+  assert.equal(compareKeys(addressKey("fd00::1"), addressKey("fd00::1")), 0);
 });
 
 Deno.test("Cidrs holds ranges and single addresses of both families and names what is none", () => {

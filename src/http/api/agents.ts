@@ -144,7 +144,7 @@ function showAgent(parts: ApiParts, call: Call): Response {
   const now = instant(clock);
   const agent = fleet.get(addressOf(call), now);
   if (agent === undefined) throw unknownAgent(call);
-  const wanted = wantedOf(agent.ip, catalog.current)?.json ?? null;
+  const wanted = wantedOf(agent, catalog.current)?.json ?? null;
   const silence = agent.silence === undefined ? null : JSON.stringify(silenceRow(agent.silence));
   return json(agentRow(agent, now, `${marks(agent)},"wanted":${wanted},"silence":${silence}`));
 }

@@ -88,7 +88,8 @@ export function* pairsOfCatalog(catalog: Catalog): Generator<void, CatalogPair[]
   const pairs = new Pairs();
   const bySet = new Map<AppSet, Set<string>[]>();
   let handled = 0;
-  for (const [ip, set] of catalog.entries()) {
+  for (const [address, set] of catalog.entries()) {
+    const ip = keyAddress(address);
     const all = bySet.get(set) ?? [...set.apps].map(([app, version]) => pairs.agentsOf({ app, version }));
     bySet.set(set, all);
     for (const agents of all) agents.add(ip);

@@ -1,5 +1,6 @@
 import type { AppSet, AppVersion } from "../../apps/app_set.ts";
 import type { Catalog } from "../../apps/catalog.ts";
+import { type AddressKey, keyAddress } from "../../fleet/address.ts";
 import { EVERYWHERE_SET, newPacked, type PackedParts, UNKNOWN_SET } from "./packed_catalog.ts";
 import { newSeed, textHash } from "./text_hash.ts";
 
@@ -11,15 +12,15 @@ const utf8 = new TextEncoder();
 /** Puts a catalog into memory from which all threads answer. A long job: it yields where it may be interrupted. */
 export function* packCatalog(catalog: Catalog): Generator<void, SharedArrayBuffer, void> {
   const numbers = new Numbers();
-  // Every address that is not named has what this one has, which is none.
-  numbers.set(catalog.for(""));
+  // The first one, EVERYWHERE_SET.
+  numbers.set(catalog.everywhere);
   const addresses: string[] = [];
   const sets: number[] = [];
   let addressBytes = 0;
   let handled = 0;
-  for (const address of namedIn(catalog)) {
-    const set = catalog.unknown.has(address) ? UNKNOWN_SET : numbers.set(catalog.for(address));
-    sets.push(set);
+  for (const key of namedIn(catalog)) {
+    const address = keyAddress(key);
+    sets.push(catalog.unknown.has(key) ? UNKNOWN_SET : numbers.set(catalog.for(key)));
     addresses.push(address);
     addressBytes += address.length;
     handled += 1 + numbers.takeWork();
@@ -36,9 +37,9 @@ export function* packCatalog(catalog: Catalog): Generator<void, SharedArrayBuffe
   return memory;
 }
 
-function* namedIn(catalog: Catalog): Generator<string, void, void> {
+function* namedIn(catalog: Catalog): Generator<AddressKey, void, void> {
   for (const [address] of catalog.entries()) yield address;
-  for (const address of catalog.unknown.keys()) if (!catalog.names(address)) yield address;
+  for (const [address] of catalog.unknown) if (!catalog.names(address)) yield address;
 }
 
 /** A power of two of which at most half is used. */

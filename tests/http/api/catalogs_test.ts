@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { SupervisorCatalog } from "../../../src/apps/keeper.ts";
+import { addressKey } from "../../../src/fleet/address.ts";
 import { waitFor } from "../../support/wait_for.ts";
 import { ApiScene, SUPERVISED } from "./scene.ts";
 
@@ -110,7 +111,7 @@ Deno.test("POST /catalogs/{id}/rollback puts a former catalog in force", async (
   const roll = () => scene.api.ask(`/api/v1/catalogs/${id}/rollback`, { method: "POST" });
   assert.deepEqual((await roll()).body, { result: "applied" });
   assert.deepEqual((await roll()).body, { result: "unchanged" });
-  assert.equal(scene.test.app.catalog.current?.for("10.0.0.2").apps.get("a"), "1");
+  assert.equal(scene.test.app.catalog.current?.for(addressKey("10.0.0.2")).apps.get("a"), "1");
   await scene.api.refused("/api/v1/catalogs/98/rollback", 404, { method: "POST" });
   await scene.api.refused("/api/v1/catalogs/x/rollback", 400, { method: "POST" });
 });
