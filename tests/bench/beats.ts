@@ -36,7 +36,7 @@ const LOADS: readonly Load[] = [
     name: "beats, short, 2,000 clients, 28 writes",
     job: { kind: "short", beats: 2_000, connections: 2_000, pieces: PIECES },
   },
-  { name: "beats, kept, 32 clients", job: { kind: "kept", beats: 20_000, connections: 32 }, targets: KEPT },
+  { name: "beats, kept, 32 clients", job: { kind: "kept", beats: 60_000, connections: 32 }, targets: KEPT },
   { name: "beats, kept, 1 client", job: { kind: "kept", beats: 5_000, connections: 1 } },
   { name: "beats, kept, 2,000 clients", job: { kind: "kept", beats: 15_000, connections: 2_000 } },
   { name: "beats, kept, 32 clients, 28 writes", job: { kind: "kept", beats: 1_200, connections: 32, pieces: PIECES } },
