@@ -164,15 +164,20 @@ const CASES: Record<string, (rabbit: RabbitServer) => Promise<void>> = {
   },
 
   "a broker that is killed and started again: the same, and nothing that it confirmed is lost": async (rabbit) => {
-    await using bench = await Bench.start(rabbit);
+    await using proxy = new TcpProxy({ hostname: rabbit.host, port: rabbit.port });
+    await using bench = await Bench.start(rabbit, { proxy });
     const events = restlessEvents(3_000);
     bench.dispatcher.enqueue(events.slice(0, 2_000));
     await waitFor(() => bench.sent.length > 500, { timeoutMs: 30_000, what: "the first confirms" });
     await rabbit.kill();
+    proxy.stall();
     bench.dispatcher.enqueue(events.slice(2_000));
     assert.ok(bench.sent.length < 2_000, "all was told before the kill");
     await rabbit.start();
+    // RabbitMQ 3.10 forgot the binding, which was made a second before the kill, in 4 of 53 runs.
+    await bindEventQueue(rabbit.url, QUEUE);
     await using reader = await EventReader.connect(rabbit.url, QUEUE);
+    proxy.resume();
     await bench.settled(3_000);
     await reader.read(3_000);
     assertEveryEventOnce(reader, events);
