@@ -6,6 +6,7 @@ import { FaultLog, type Logger } from "../log.ts";
 import type { Access } from "./access.ts";
 import { readBody } from "./body.ts";
 import { withHeaders } from "./headers.ts";
+import { PortWatch } from "./port_watch.ts";
 import { Problem, problemResponse } from "./problem.ts";
 import type { Route } from "./route.ts";
 import { type Match, Router } from "./router.ts";
@@ -66,6 +67,7 @@ export class HttpServer {
   #router = new Router([]);
   #loginPage: Content["loginPage"] | undefined;
   #server: Deno.HttpServer<Deno.NetAddr> | undefined;
+  #watch: PortWatch | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
   /** Ends the server that is open. */
   #abort = new AbortController();
@@ -105,6 +107,7 @@ export class HttpServer {
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#retry);
+    this.#watch?.stop();
     const server = this.#server;
     if (server === undefined) return;
     if (this.#unfinished > 0) await within(new Promise<void>((resolve) => this.#onFinished = resolve), DRAIN_MS);
@@ -133,7 +136,7 @@ export class HttpServer {
           onError: (cause) => withHeaders(this.#broken(cause)),
         },
         (request, { remoteAddr: { hostname }, completed }) => {
-          this.#watch(completed);
+          this.#track(completed);
           return this.#serve(request, canonicalAddress(hostname) ?? hostname);
         },
       );
@@ -143,8 +146,9 @@ export class HttpServer {
     this.#failures = 0;
     const opened = this.#server;
     log.info(`page, API and metrics on http://${authority(opened.addr.hostname, opened.addr.port)}`);
-    // In Deno 2.4.2 the accept loop ends when there is no file descriptor left.
+    // In Deno 2.4.2 the accept loop ends when there is no file descriptor left; this tells it with the last connection.
     opened.finished.then(() => this.#ended(opened, "it ended"), (cause) => this.#ended(opened, cause));
+    this.#watch = new PortWatch(opened.addr, (cause) => this.#ended(opened, cause));
   }
 
   #cannotOpen(cause: unknown): void {
@@ -164,6 +168,7 @@ export class HttpServer {
   #ended(server: Deno.HttpServer<Deno.NetAddr>, cause: unknown): void {
     if (this.#isStopping || this.#server !== server) return;
     this.#server = undefined;
+    this.#watch?.stop();
     // Its connections would stay, and hold the descriptors for lack of which it ended.
     this.#abort.abort();
     this.#faults.error("http_ended", "http: the port does not serve any more and is opened again: {cause}", { cause });
@@ -171,7 +176,7 @@ export class HttpServer {
   }
 
   /** Keeps in mind that an answer is to be sent; a peer that left has no use for it. */
-  async #watch(completed: Promise<void>): Promise<void> {
+  async #track(completed: Promise<void>): Promise<void> {
     this.#unfinished++;
     await completed.catch(() => {});
     this.#unfinished--;

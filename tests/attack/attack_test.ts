@@ -7,7 +7,7 @@ import { forgedAgents } from "./forged_agents.ts";
 import { fuzzHttp } from "./http_api.ts";
 import { guessedTokens, injectedText, manyStreams } from "./http_tricks.ts";
 import { prototypeNames } from "./prototype_names.ts";
-import { slowBeats, slowRequests } from "./slow_peers.ts";
+import { slowBeats, slowRequests, slowRequestsAlone } from "./slow_peers.ts";
 import type { Attack } from "./stage.ts";
 
 /** In the order in which they run. */
@@ -17,6 +17,7 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
   "the HTTP port, fuzzed": fuzzHttp,
   "calls that come a byte a second": slowBeats,
   "requests that do not end": slowRequests,
+  "requests that do not end, where no agent beats": slowRequestsAlone,
   "20,000 connections from one address": oneAddress,
   "20,000 connections from many addresses": manyAddresses,
   "forged agents": forgedAgents,
